@@ -1,0 +1,179 @@
+"""Records of a file as mentions: the fields of `earful import`, their usual other names, and mails."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import re
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from typing import Any
+
+from sources.adapters import fields
+from store.domain.mention import UNKNOWN_AUTHOR, MentionType, NewAuthor, NewMention
+
+# The field first, then what other programs call it.
+NAMES: dict[str, tuple[str, ...]] = {
+    "id": ("id", "external_id", "guid", "post_id", "review_id"),
+    "source": ("source", "network", "platform", "channel"),
+    "url": ("url", "link", "permalink"),
+    "author": ("author", "handle", "username", "user", "screen_name", "author_handle", "from"),
+    "author_name": ("author_name", "name", "display_name", "full_name"),
+    "followers": ("followers", "followers_count", "author_followers", "audience", "reach"),
+    "text": ("text", "content", "message", "body", "comment", "review", "post", "snippet"),
+    "html": ("html", "content_html"),
+    "title": ("title", "subject", "headline"),
+    "created_at": ("created_at", "date", "created", "published_at", "published", "posted_at", "timestamp", "time"),
+    "language": ("language", "lang"),
+    "thread": ("thread", "thread_id", "conversation", "conversation_id"),
+    "parent": ("parent", "parent_id", "in_reply_to", "in_reply_to_id"),
+    "type": ("type", "kind"),
+}
+KNOWN = tuple(name for names in NAMES.values() for name in names)
+TYPES = frozenset(kind.value for kind in MentionType)
+NETWORK_LIMIT = 40
+
+
+def from_fields(
+    given: Mapping[str, Any], raw: bytes, *, network: str, undated: datetime, seen: Counter[str] | None = None
+) -> NewMention:
+    """A JSON object or a CSV row. `undated` is the time of a record that names none. Raises ValueError with the reason.
+
+    `author` may be an object {handle, name, followers, url}, as earful's own output has it. Without an `id` the
+    content itself is the identity, with its how-manieth time in `seen`: two people may write "Thanks!", and reading the
+    same file again still adds nothing.
+    """
+    item = {field: _first(given, names) for field, names in NAMES.items()}
+    text, html, title = (_words(item[name], name) for name in ("text", "html", "title"))
+    if not (text.strip() or html.strip() or title.strip()):
+        raise ValueError("no text")
+    created_at = _created_at(given)
+    url = fields.web_url(item["url"])
+    author = _author(item)
+    dated = "" if created_at is None else created_at.isoformat()
+    content = fields.digest(url, author.handle, dated, title, text, html)
+    name = fields.identifier(item["id"]) or _by_content(content, seen)
+    kind = fields.text(item["type"]).strip().lower()
+    return NewMention(
+        network=fields.identifier(item["source"]).lower()[:NETWORK_LIMIT] or network,
+        external_id=name,
+        author=author,
+        created_at=created_at or undated,
+        text=text,
+        html=html or None,
+        title=title,
+        url=url,
+        type=MentionType(kind) if kind in TYPES else MentionType.POST,
+        native_id=name,
+        parent=fields.identifier(item["parent"]),
+        thread=fields.identifier(item["thread"]),
+        language_hint=fields.identifier(item["language"])[:NETWORK_LIMIT],
+        raw=raw[: fields.RAW_LIMIT],
+    )
+
+
+def _created_at(given: Mapping[str, Any]) -> datetime | None:
+    """The field itself must be a time; another program's column of a like name may hold anything."""
+    for name in NAMES["created_at"]:
+        if given.get(name) not in (None, ""):
+            try:
+                return fields.moment(given[name])
+            except ValueError:
+                if name == "created_at":
+                    raise ValueError("created_at is not a time") from None
+    return None
+
+
+def _by_content(digest: str, seen: Counter[str] | None) -> str:
+    if seen is None:
+        return digest
+    seen[digest] += 1
+    return digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+
+
+def from_mail(source: bytes, raw: bytes, *, undated: datetime) -> NewMention:
+    """One message of an mbox. Raises ValueError with the reason.
+
+    Its network is "mail": the Message-ID is the same wherever the mail is read from.
+    """
+    try:
+        message = email.message_from_bytes(source, policy=email.policy.default)
+        return _mail(message, raw, undated)
+    except ValueError:
+        raise
+    except Exception as error:  # the standard library's header parser raises nearly anything on broken headers
+        raise ValueError(f"not a readable mail ({type(error).__name__})") from None
+
+
+def _mail(message: EmailMessage, raw: bytes, undated: datetime) -> NewMention:
+    plain, html = _body(message, "plain"), _body(message, "html")
+    subject = str(message.get("Subject", ""))
+    if not (plain.strip() or html.strip() or subject.strip()):
+        raise ValueError("no text")
+    sender = message.get("From")
+    addresses = sender.addresses if sender is not None else ()
+    address = addresses[0] if addresses else None
+    handle = fields.identifier(address.addr_spec).lower() if address else ""
+    references = re.findall(r"<([^<>\s]+)>", str(message.get("References", "")))
+    answered = re.findall(r"<([^<>\s]+)>", str(message.get("In-Reply-To", "")))
+    name = fields.identifier(str(message.get("Message-ID", "")).strip().strip("<>"))
+    name = name or fields.digest(handle, str(message.get("Date", "")), subject, plain, html)
+    parent = (answered or references or [""])[-1]
+    return NewMention(
+        network="mail",
+        external_id=name,
+        author=NewAuthor(handle or UNKNOWN_AUTHOR, address.display_name if address else ""),
+        created_at=_mail_time(message, undated),
+        text=plain,
+        html=html or None,
+        title=subject,
+        type=MentionType.MAIL,
+        native_id=name,
+        parent=fields.identifier(parent),
+        thread=fields.identifier((references or answered or [name])[0]),
+        raw=raw[: fields.RAW_LIMIT],
+    )
+
+
+def _mail_time(message: EmailMessage, undated: datetime) -> datetime:
+    try:
+        at = message["Date"].datetime
+        return undated if at is None else at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except Exception:  # absent, or broken in one of many ways
+        return undated
+
+
+def _body(message: EmailMessage, kind: str) -> str:
+    part = message.get_body(preferencelist=(kind,))
+    if part is None:
+        return ""
+    try:
+        return str(part.get_content())
+    except (LookupError, UnicodeError):  # a charset nobody knows
+        payload = part.get_payload(decode=True)
+        return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
+
+
+def _author(item: Mapping[str, Any]) -> NewAuthor:
+    given = item["author"]
+    if isinstance(given, dict):
+        item = {**item, "author": given.get("handle"), "author_name": given.get("name")}
+        item["followers"] = given.get("followers") if item["followers"] is None else item["followers"]
+    name = fields.text(item["author_name"]).strip()
+    handle = fields.identifier(item["author"]).removeprefix("@") or fields.identifier(name) or UNKNOWN_AUTHOR
+    page = fields.web_url(given.get("url")) if isinstance(given, dict) else ""
+    return NewAuthor(handle, name, page, fields.count(item["followers"]))
+
+
+def _first(given: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((given[name] for name in names if given.get(name) not in (None, "")), None)
+
+
+def _words(value: Any, name: str) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"{name} is not text")
+    return str(value)

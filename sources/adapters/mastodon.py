@@ -1,0 +1,267 @@
+"""Mastodon, and what speaks its API (https://docs.joinmastodon.org/methods/): hashtags; with a token also full-text
+search, what is addressed to the account, and answers (mastodon_answer).
+
+A timeline's bookmark is flat: `floor` is first contact minus `backfill`, `newest` the id up to which all is stored.
+First contact walks back (`walking`): `top` is the newest id that it began with, `below` where it stands. Later polls
+go forward by min_id, oldest page first, so that any page stored is a place to go on from. Besides, the newest pages are
+read without a cursor: now and then the first (`looked`), because some servers (snac) give nothing after a post that was
+deleted; once a day all of them (`scanned`), because a post that the server fetched late has an id below ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from sources.adapters import fields
+from sources.adapters.mastodon_answer import MastodonAnswers
+from sources.adapters.mastodon_server import Got, Params, Server
+from sources.adapters.mastodon_status import from_status, order
+from sources.asks import asks
+from sources.errors import BadAnswer, SourceError, Unauthorised
+from sources.protocol import Page, Setup
+from sources.status import whole
+from store.domain.mention import JsonObject, Mention, NewMention
+from store.domain.poll import Cursor, Rejected
+
+DEFAULT_URL = "https://mastodon.social"
+A_DAY = timedelta(days=1)
+LOOK_EVERY = timedelta(minutes=15)
+SCAN_PAGES = 50
+SEARCH_LIMIT, SEARCH_PAGES = 40, 10
+SEARCH_OVERLAP = timedelta(days=2)
+BATCH = 20  # ids[] of GET /api/v1/statuses (app/controllers/api/v1/statuses_controller.rb)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One timeline; `direct` is that of our notifications."""
+
+    path: str
+    params: Params
+    limit: int
+    direct: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One answer as mentions, oldest first; `ids` are those of the timeline's own items, newest first as the server
+    orders them, which need not be the order of their text."""
+
+    ids: list[str]
+    times: list[datetime]
+    page: Page
+    below: str
+
+
+class Mastodon(MastodonAnswers):
+    def __init__(self, setup: Setup) -> None:
+        config = setup.config
+        self._source = config.name
+        self._backfill = config.backfill
+        server = Server(setup.http, config.url or DEFAULT_URL, setup.token)
+        super().__init__(server, str(config.options.get("visibility", "")))
+        local = (("local", "true"),) if config.options.get("local") else ()
+        self._lines = {
+            f"tag:{tag}": _Line(f"/api/v1/timelines/tag/{quote(tag.lstrip('#'), safe='')}", local, 40)
+            for tag in config.options.get("tags", ())
+        }
+        self._asks = {}
+        if setup.token is not None:
+            if config.options.get("notifications", True):
+                line = _Line("/api/v1/notifications", (("types[]", "mention"),), 80, direct=True)
+                self._lines["notifications"] = line
+            if config.options.get("search", True):
+                questions = {f"search:{watch.name}": asks(watch.query) for watch in setup.watches}
+                self._asks = {stream: found for stream, found in questions.items() if found}
+
+    def streams(self) -> Sequence[str]:
+        return [*self._lines, *self._asks]
+
+    async def pages(self, cursor: Cursor, *, now: datetime) -> AsyncIterator[Page]:
+        mark: JsonObject = dict(cursor.bookmark)
+        if "floor" not in mark:
+            floor = "" if self._backfill is None else (now - self._backfill).isoformat()
+            mark = {"floor": floor, "looked": now.isoformat(), "scanned": now.isoformat()}
+        line = self._lines.get(cursor.stream)
+        found = self._search(cursor.stream, mark, now) if line is None else self._timeline(line, mark, now)
+        async for page in found:
+            yield replace(page, bookmark=dict(mark))
+            if page.next_poll_at is not None:
+                return
+
+    async def recheck(self, mentions: Sequence[Mention], *, now: datetime) -> Page | None:
+        # Without a token a post that is not public looks like one that is gone.
+        seen = [one for one in mentions if self._server.secrets or one.visibility in ("public", "unlisted")]
+        there: dict[str, Any] = {}
+        for start in range(0, len(seen), BATCH):
+            there |= await self._statuses([one.native_id for one in seen[start : start + BATCH]])
+        changed: list[NewMention] = []
+        deleted: list[str] = []
+        own = await self._server.account_id(now=now)
+        for mention in seen:
+            status = there.get(mention.native_id)
+            if status is None:
+                status = await self._status(mention.native_id, now)
+            if status is None:
+                deleted.append(mention.external_id)
+                continue
+            try:
+                again = from_status(status, host=self._server.host, own=own)
+            except ValueError:
+                continue  # what cannot be read is neither changed nor gone
+            if again.edited_at is not None and (mention.edited_at is None or again.edited_at > mention.edited_at):
+                changed.append(again)
+        return Page(f"{len(seen)} originals", changed, deleted=deleted)
+
+    async def _timeline(self, line: _Line, mark: JsonObject, now: datetime) -> AsyncIterator[Page]:
+        if not mark.get("newest"):
+            mark.setdefault("walking", True)
+            async for page in self._walk_back(line, mark, now):
+                yield page
+            if not mark["newest"]:
+                return
+        async for page in self._walk_forward(line, mark, now):
+            yield page
+        if not line.direct and now - datetime.fromisoformat(mark["looked"]) >= LOOK_EVERY:
+            async for page in self._look(line, mark, now):
+                yield page
+
+    async def _walk_back(self, line: _Line, mark: JsonObject, now: datetime) -> AsyncIterator[Page]:
+        floor = _time(mark["floor"])
+        seen: set[str] = set()
+        while mark.get("walking"):
+            read = await self._read(line, "max_id", mark.get("below", ""), floor, now)
+            fresh = set(read.ids) - seen
+            seen |= fresh
+            if read.ids and not mark.get("top"):
+                mark["top"] = read.ids[0]
+            # Ids follow arrival and not the time of writing: one old post in a page is not yet the end.
+            if fresh and any(floor is None or at >= floor for at in read.times):
+                mark["below"] = read.below or read.ids[-1]
+            else:
+                mark["newest"] = mark.pop("top", "")
+                for name in ("walking", "below"):
+                    mark.pop(name, None)
+            yield read.page
+
+    async def _walk_forward(self, line: _Line, mark: JsonObject, now: datetime) -> AsyncIterator[Page]:
+        seen = {mark["newest"]}
+        while True:
+            read = await self._read(line, "min_id", mark["newest"], _time(mark["floor"]), now)
+            fresh = set(read.ids) - seen
+            seen |= fresh
+            if fresh:
+                mark["newest"] = read.ids[0]
+            yield read.page
+            if not fresh:
+                return
+
+    async def _look(self, line: _Line, mark: JsonObject, now: datetime) -> AsyncIterator[Page]:
+        """The newest page; further back while there is what is newer than ours, and once a day a whole day back."""
+        floor, scanned, known = _time(mark["floor"]), datetime.fromisoformat(mark["scanned"]), order(mark["newest"])
+        deep, below, top = now - scanned >= A_DAY, "", ""
+        seen: set[str] = set()
+        for number in range(SCAN_PAGES):
+            read = await self._read(line, "max_id", below, floor, now)
+            fresh = set(read.ids) - seen
+            seen |= fresh
+            top = top or (read.ids[0] if read.ids else "")
+            newer = any(order(name) > known for name in fresh)
+            lately = deep and max(read.times, default=scanned) >= scanned - A_DAY
+            last = not fresh or not (newer or lately) or number == SCAN_PAGES - 1
+            if last:
+                mark |= {"looked": now.isoformat(), "scanned": (now if deep else scanned).isoformat()}
+                mark["newest"] = max(mark["newest"], top, key=order)
+            unknown = [one for one in read.page.mentions if deep or order(one.native_id) > known]
+            yield replace(read.page, mentions=unknown)
+            if last:
+                return
+            below = read.below or read.ids[-1]
+
+    async def _read(self, line: _Line, cursor: str, at: str, floor: datetime | None, now: datetime) -> _Read:
+        place = ((cursor, at),) if at else ()
+        own = await self._server.account_id(now=now)
+        got = await self._server.list(line.path, (*line.params, ("limit", str(line.limit)), *place), now=now)
+        asked = f"{line.path} {cursor}={at}" if at else line.path
+        return self._understood(got, asked, floor, own, direct=line.direct)
+
+    def _understood(self, got: Got, asked: str, floor: datetime | None, own: str, *, direct: bool) -> _Read:
+        ids: list[str] = []
+        times: list[datetime] = []
+        mentions: list[NewMention] = []
+        rejected: list[Rejected] = []
+        for item in reversed(got.data):
+            name = fields.identifier(item.get("id")) if isinstance(item, dict) else ""
+            ids += [name] if name else []
+            if direct and isinstance(item, dict) and item.get("type") != "mention":
+                continue  # not every server looks at types[]
+            try:
+                status = item["status"] if direct else item
+                mention = from_status(status, host=self._server.host, own=own, direct=direct)
+            except (ValueError, KeyError, TypeError) as error:
+                rejected.append(Rejected(name or "an item", str(error), fields.raw(item)))
+                continue
+            times.append(mention.created_at)
+            if floor is None or mention.created_at >= floor:
+                mentions.append(mention)
+        page = Page(asked, mentions, rejected, next_poll_at=got.rest_until, quota_left=got.quota_left)
+        ascending = len(ids) > 1 and ids == sorted(ids, key=order, reverse=True)
+        return _Read(ids if ascending else ids[::-1], times, page, got.below)
+
+    async def _search(self, stream: str, mark: JsonObject, now: datetime) -> AsyncIterator[Page]:
+        """Sorted by relevance, so there is no place to go on from: what was written lately is asked for whole."""
+        floor, own = _time(mark["floor"]), await self._server.account_id(now=now)
+        newest = _time(mark.get("newest", ""))
+        since = max((at for at in (floor, newest and newest - SEARCH_OVERLAP) if at), default=None)
+        plain = (await self._server.facts()).plain_search
+        after = f" after:{(since - A_DAY).date().isoformat()}" if since and not plain else ""
+        times: list[datetime] = [newest] if newest else []
+        questions = self._asks[stream]
+        for ask in questions:
+            seen: set[str] = set()
+            for number in range(SEARCH_PAGES):
+                words = " ".join(term.words for term in ask.terms) if plain else f"{ask.text}{after}"
+                params = (("q", words), ("type", "statuses"), ("limit", str(SEARCH_LIMIT)))
+                offset = (("offset", str(number * SEARCH_LIMIT)),) if number else ()
+                got = await self._server.get("/api/v2/search", params + offset, now=now)
+                if not isinstance(got.data, dict) or not isinstance(got.data.get("statuses"), list):
+                    raise BadAnswer(f"{self._server.url} answered a search without statuses")
+                got = replace(got, data=got.data["statuses"])
+                read = self._understood(got, f"search {words} page {number}", floor, own, direct=False)
+                fresh = set(read.ids) - seen
+                seen |= fresh
+                times += read.times
+                last = not fresh or len(read.ids) < SEARCH_LIMIT or number == SEARCH_PAGES - 1
+                if last and ask is questions[-1] and times:
+                    mark["newest"] = min(max(times), now).isoformat()
+                yield read.page
+                if last:
+                    break
+
+    async def _statuses(self, names: Sequence[str]) -> dict[str, Any]:
+        """Many at once, by id; what an older server does not answer is looked up one by one."""
+        answer = await self._server.ask("/api/v1/statuses", tuple(("id[]", name) for name in names))
+        try:
+            data = answer.json() if answer.status == 200 else []
+        except SourceError:
+            data = []
+        found = data if isinstance(data, list) else []
+        return {fields.identifier(one.get("id")): one for one in found if isinstance(one, dict)}
+
+    async def _status(self, name: str, now: datetime) -> Any:
+        """One status; None where the server says that it is gone, {} where it does not tell us."""
+        answer = await self._server.ask(f"/api/v1/statuses/{quote(name, safe='')}")
+        if answer.status in (404, 410):
+            return None
+        try:
+            return whole(answer, now=now).json()
+        except Unauthorised:
+            return {}
+
+
+def _time(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

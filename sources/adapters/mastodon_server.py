@@ -1,0 +1,132 @@
+"""One Mastodon server as an account (or nobody) sees it: questions, its limits, who we are there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from sources.adapters import fields
+from sources.errors import BadAnswer, SourceError
+from sources.http import Answer, Http, Request
+from sources.status import whole
+from store.domain.mention import JsonObject
+from store.domain.secret import Secret
+
+Params = tuple[tuple[str, str], ...]
+
+# What a Mastodon server allows where it does not say (app/validators/status_length_validator.rb).
+MAX_CHARACTERS, URL_CHARACTERS = 500, 23
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """One answer. `below` is the max_id of the page further back, as the server says it; `rest_until` is set where our
+    share of requests is used up."""
+
+    data: Any
+    below: str
+    quota_left: int | None
+    rest_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a server says of itself. `plain_search`: it is not Mastodon (4.2 or later) itself, whose search alone knows
+    "phrases" and after:DATE; to another one these would be words to look for."""
+
+    characters: int = MAX_CHARACTERS
+    per_url: int = URL_CHARACTERS
+    plain_search: bool = False
+
+
+class Server:
+    def __init__(self, http: Http, url: str, token: Secret | None) -> None:
+        self._http = http
+        self.url = url.rstrip("/")
+        self.host = urlsplit(self.url).netloc.lower()
+        self.secrets = {} if token is None else {"Authorization": Secret(f"Bearer {token.reveal()}", token.reference)}
+        self._account: JsonObject | None = None
+        self._facts: Facts | None = None
+
+    async def ask(self, path: str, params: Params = ()) -> Answer:
+        return await self._http.fetch(Request("GET", f"{self.url}{path}", params, secret_headers=self.secrets))
+
+    async def post(self, path: str, form: Params, headers: Mapping[str, str]) -> Answer:
+        url = f"{self.url}{path}"
+        return await self._http.fetch(Request("POST", url, form=form, headers=headers, secret_headers=self.secrets))
+
+    async def get(self, path: str, params: Params = (), *, now: datetime) -> Got:
+        """Raises SourceError; RateLimited with the time the server names."""
+        answer = await self.ask(path, params)
+        reset = reset_time(answer.headers, now)
+        whole(answer, now=now, reset=reset if answer.status == 429 else None)
+        left = fields.count(answer.headers.get("x-ratelimit-remaining"))
+        return Got(answer.json(), _below(answer.headers), left, reset if left == 0 else None)
+
+    async def list(self, path: str, params: Params = (), *, now: datetime) -> Got:
+        got = await self.get(path, params, now=now)
+        if not isinstance(got.data, list):
+            raise BadAnswer(f"{self.url}{path} answered with something that is no list")
+        return got
+
+    async def account_id(self, *, now: datetime) -> str:
+        """The id of our own account here; "" without a token."""
+        if not self.secrets:
+            return ""
+        if self._account is None:
+            account = (await self.get("/api/v1/accounts/verify_credentials", now=now)).data
+            if not isinstance(account, dict) or not fields.identifier(account.get("id")):
+                raise BadAnswer(f"{self.url} does not say whose token it is")
+            self._account = account
+        return fields.identifier(self._account["id"])
+
+    async def facts(self) -> Facts:
+        """Asked once; while the server cannot be asked, Mastodon's own numbers."""
+        if self._facts is None:
+            for path in ("/api/v2/instance", "/api/v1/instance"):
+                try:
+                    answer = await self.ask(path)
+                    if answer.status == 200:
+                        self._facts = _facts(answer.json())
+                        break
+                except SourceError:
+                    return Facts()
+        return self._facts or Facts()
+
+
+def _facts(instance: Any) -> Facts:
+    told: JsonObject = instance if isinstance(instance, dict) else {}
+    known: Any = told
+    for name in ("configuration", "statuses"):
+        known = known.get(name) if isinstance(known, dict) else None
+    known = known if isinstance(known, dict) else {}
+    version = re.match(r"(\d+)\.(\d+)\.", fields.text(told.get("version")))
+    is_mastodon = version is not None and "(" not in told["version"] and (int(version[1]), int(version[2])) >= (4, 2)
+    return Facts(
+        fields.count(known.get("max_characters")) or MAX_CHARACTERS,
+        fields.count(known.get("characters_reserved_per_url")) or URL_CHARACTERS,
+        plain_search="version" in told and not is_mastodon,
+    )
+
+
+def reset_time(headers: Mapping[str, str], now: datetime) -> datetime | None:
+    """X-RateLimit-Reset: a time in ISO 8601 with microseconds (Mastodon), seconds since 1970 or from now (others)."""
+    value = headers.get("x-ratelimit-reset", "")
+    if re.fullmatch(r"[0-9]{1,6}", value):
+        return now + timedelta(seconds=int(value))
+    try:
+        return fields.moment(value)
+    except ValueError:
+        return None
+
+
+def _below(headers: Mapping[str, str]) -> str:
+    """max_id of rel="next" in a Link header (RFC 8288): only this, the rest of our question stays as it is."""
+    for target, relation in re.findall(r'<([^<>]*)>\s*;[^<]*?\brel="?([a-z ]+)"?', headers.get("link", "")):
+        if "next" in relation.split():
+            return str(parse_qs(urlsplit(target).query).get("max_id", [""])[0])
+    return ""

@@ -1,0 +1,70 @@
+"""Web addresses and IP addresses: what may be dialled, what may be shown, what counts as the same host. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+PORTS = {"http": 80, "https": 443}
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the open internet, also when an IPv4 address hides in an IPv6 one."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if inner is None and ip in NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+        if ip.is_site_local:
+            return False
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
+
+
+def shown(url: str) -> str:
+    """A URL as errors and the ledger may show it: scheme://host/path, without user, query and fragment."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return "the address"
+    return re.sub(r"[^\x21-\x7e]", "?", f"{parts.scheme}://{host}{parts.path}")[:200]
+
+
+def same_host(old: str, new: str) -> bool:
+    """Whether a redirect stays where it was asked: one scheme, host and port, or the same host going up to https."""
+    before, after = _origin(old), _origin(new)
+    upgraded = before[0] == after[0] and before[1:] == ("http", 80) and after[1:] == ("https", 443)
+    return before == after or upgraded
+
+
+def without_user(url: str) -> str:
+    """Raises ValueError where it is no address."""
+    parts = urlsplit(url)
+    _ = parts.port
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
+
+
+def host_and_port(name: str) -> tuple[str, int | None]:
+    """A name of a host, with or without a port, as the network backend will see it."""
+    try:
+        parts = urlsplit(f"//{name.rpartition('@')[2]}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return name.lower(), None
+    try:
+        host = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        pass
+    return host, port
+
+
+def _origin(url: str) -> tuple[str | None, str, int | None]:
+    parts = urlsplit(url)
+    return parts.hostname, parts.scheme, parts.port or PORTS.get(parts.scheme)

@@ -1,0 +1,187 @@
+"""The poller: takes what is due, asks, hands every page to intake, and says when to ask again.
+
+Sources go side by side, the streams of one source one after the other. Whatever a source does, the others go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sources import schedule
+from sources.errors import Gone, RateLimited, Unauthorised, Unreachable, in_words
+from sources.intake import Intake
+from sources.protocol import Adapter, Page
+from sources.stopping import Stopped, pause, to_the_end, unless
+from store import cursors
+from store.database import Database
+from store.domain.clock import utcnow
+from store.domain.desk import SourceConfig
+from store.domain.errors import StoreError
+from store.domain.poll import Cursor, PollLine
+from store.killpoints import point
+
+PULSE = 1.0  # seconds between two looks at what is due
+PAGE_DEADLINE = 120.0  # an adapter that gives no page for so long is broken off
+PAGES_A_TURN = 25  # then the source's other streams have their turn
+STORE_PAUSE = 30.0  # after trouble with the store: do not fetch what cannot be kept
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One configured place that mentions come from, with the adapter that speaks to it."""
+
+    config: SourceConfig
+    network: str
+    adapter: Adapter
+
+
+class Poller:
+    """`on_line` is told every ledger line; one with id 0 could not be written down."""
+
+    def __init__(
+        self,
+        db: Database,
+        sources: Mapping[str, Source],
+        intake: Intake,
+        on_line: Callable[[PollLine], None],
+        *,
+        page_deadline: float = PAGE_DEADLINE,
+    ) -> None:
+        self._db, self._sources, self._intake, self._on_line = db, sources, intake, on_line
+        self._page_deadline = page_deadline
+
+    async def prepare(self) -> None:
+        """Give every stream of every source its cursor."""
+        for name, source in self._sources.items():
+            await cursors.ensure(self._db, name, source.adapter.streams(), now=utcnow())
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`: then waits and fetches end at once, a page that is being stored is stored."""
+        await self.prepare()
+        turns: dict[str, asyncio.Task[list[PollLine]]] = {}
+        try:
+            while not stop.is_set():
+                turns = {name: task for name, task in turns.items() if not task.done()}
+                try:
+                    idle = [name for name in self._sources if name not in turns]
+                    for name, due in self._by_source(await cursors.due(self._db, now=utcnow(), sources=idle)):
+                        turns[name] = asyncio.create_task(self._turn(name, due, stop, pages=PAGES_A_TURN))
+                except StoreError as error:
+                    self._tell("", "", error)
+                    await pause(stop, STORE_PAUSE)
+                await pause(stop, PULSE)
+        finally:
+            for task in turns.values():
+                if not stop.is_set():
+                    task.cancel()
+            await asyncio.gather(*turns.values(), return_exceptions=True)
+
+    async def round(self, stop: asyncio.Event, source: str | None = None) -> list[PollLine]:
+        """Poll what is due now (of one source), once, to its end. Returns the ledger lines."""
+        names = list(self._sources) if source is None else [source]
+        due = self._by_source(await cursors.due(self._db, now=utcnow(), sources=names))
+        turns = await asyncio.gather(*(self._turn(name, group, stop, pages=None) for name, group in due))
+        return [line for lines in turns for line in lines]
+
+    def _by_source(self, due: Iterable[Cursor]) -> list[tuple[str, list[Cursor]]]:
+        """Longest overdue first, as they come: else a host that many sources share may never answer the last one."""
+        groups: dict[str, list[Cursor]] = {}
+        for cursor in due:
+            if cursor.source in self._sources:
+                groups.setdefault(cursor.source, []).append(cursor)
+        return list(groups.items())
+
+    async def _turn(self, name: str, due: list[Cursor], stop: asyncio.Event, *, pages: int | None) -> list[PollLine]:
+        lines: list[PollLine] = []
+        try:
+            for cursor in due:
+                if not stop.is_set():
+                    await self._poll(self._sources[name], cursor, stop, lines, pages)
+        except Exception as error:  # the store, mostly: nothing can be written down now
+            lines.append(self._tell(name, due[0].stream, error))
+            await pause(stop, STORE_PAUSE if pages else 0)
+        return lines
+
+    async def _poll(
+        self, source: Source, cursor: Cursor, stop: asyncio.Event, lines: list[PollLine], pages: int | None
+    ) -> None:
+        """One poll of one stream, page by page. Raises StoreError only."""
+        name, done, started_at = source.config.name, 0, utcnow()
+        wish: datetime | None = None
+        answers: AsyncIterator[Page] | None = None
+        try:
+            answers = source.adapter.pages(cursor, now=started_at)
+            while done != pages:
+                page = await unless(stop, self._next(answers))
+                if page is None and done:
+                    break
+                point("poll_fetched")
+                line = await self._intake.take(
+                    name,
+                    source.network,
+                    cursor,
+                    cursor.stream,
+                    page or Page(asked=cursor.stream),  # nothing at all is worth a line too
+                    started_at=started_at,
+                    next_poll_at=started_at,
+                )
+                lines.append(line)
+                self._on_line(line)
+                if page is None:
+                    break
+                done, wish, started_at = done + 1, page.next_poll_at, utcnow()
+            if done != pages:
+                every, now = source.config.every, utcnow()
+                later = schedule.after_success(every, now=now, asked_for=wish, chance=random.random())
+                await cursors.postpone(self._db, name, cursor.stream, until=later)
+        except Stopped:
+            pass
+        except StoreError:
+            raise
+        except Exception as error:
+            failures = 1 if done else cursor.failures + 1
+            lines.append(await self._failed(source, replace(cursor, failures=failures), error, started_at))
+            self._on_line(lines[-1])
+        finally:
+            if isinstance(answers, AsyncGenerator):
+                await answers.aclose()
+
+    async def _next(self, answers: AsyncIterator[Page]) -> Page | None:
+        try:
+            async with asyncio.timeout(self._page_deadline):
+                return await anext(answers, None)
+        except TimeoutError:
+            raise Unreachable(f"no whole page within {self._page_deadline:g} s") from None
+
+    async def _failed(self, source: Source, cursor: Cursor, error: Exception, started_at: datetime) -> PollLine:
+        """`cursor.failures` counts this one already."""
+        every, now, chance = source.config.every, utcnow(), random.random()
+        state = "ok"
+        if isinstance(error, Unauthorised):
+            state, next_poll_at = "unauthorised", schedule.unauthorised(every, now=now, chance=chance)
+        elif isinstance(error, Gone):
+            state, next_poll_at = "gone", now + schedule.FAR
+        else:
+            retry_at = error.retry_at if isinstance(error, RateLimited) else None
+            next_poll_at = schedule.after_failure(every, cursor.failures, now=now, retry_at=retry_at, chance=chance)
+        return await to_the_end(
+            self._intake.failed(
+                source.config.name,
+                source.network,
+                cursor.stream,
+                in_words(error),
+                started_at=started_at,
+                next_poll_at=next_poll_at,
+                failures=cursor.failures,
+                state=state,
+            )
+        )
+
+    def _tell(self, source: str, stream: str, error: Exception) -> PollLine:
+        line = PollLine(0, source, stream, utcnow(), "", 0, 0, 0, 0, 0, 0.0, in_words(error))
+        self._on_line(line)
+        return line

@@ -1,0 +1,81 @@
+"""Secrets by reference: the configuration names where a secret is kept, never the secret itself.
+
+env:NAME       an environment variable
+file:PATH      a file that only its owner can read
+keyring:NAME   the entry NAME of the service "earful" in the desktop's or the operating system's key store
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from store.domain.errors import BadInput
+from store.domain.secret import Secret
+
+KINDS = ("env", "file", "keyring")
+SERVICE = "earful"
+
+
+def is_reference(text: str) -> bool:
+    return text.partition(":")[0] in KINDS and ":" in text
+
+
+def resolve(reference: str) -> Secret:
+    """The secret that `reference` names. Blocks: a key store may ask its owner first.
+
+    Raises BadInput with what to do; a value that was written down instead of a reference is never repeated in it.
+    """
+    if not is_reference(reference):
+        raise BadInput(
+            "a secret is named, never written down: use env:NAME, file:PATH or keyring:NAME"
+            " (if what stands there is the secret itself, revoke it: it has been in a file)"
+        )
+    kind, _, name = reference.partition(":")
+    if not name:
+        raise BadInput(f"{reference} names nothing: use {kind}:{'PATH' if kind == 'file' else 'NAME'}")
+    value = {"env": _from_environment, "file": _from_file, "keyring": _from_keyring}[kind](name)
+    value = value.removesuffix("\n").removesuffix("\r")
+    if not value:
+        raise BadInput(f"{reference} is empty")
+    if not (value.isascii() and value.isprintable()):
+        # Such a token cannot go into a header, and the error of the library that tries would print it.
+        raise BadInput(f"{reference} holds a line break, a control or a non-ASCII character: store the bare secret")
+    return Secret(value, reference)
+
+
+def _from_environment(name: str) -> str:
+    value = os.environ.get(name)
+    if value is None:
+        raise BadInput(f"env:{name} is not set: export {name} before starting earful")
+    return value
+
+
+def _from_file(name: str) -> str:
+    path = Path(name).expanduser()
+    try:
+        with path.open(encoding="utf-8") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if mode & 0o077:
+                raise BadInput(f"file:{name} can be read by others (mode {mode:04o}): chmod 600 {path}")
+            return file.read(65_536)
+    except OSError as error:
+        raise BadInput(f"file:{name} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"file:{name} is not a text file") from None
+
+
+def _from_keyring(name: str) -> str:
+    import keyring
+    import keyring.errors
+
+    try:
+        value = keyring.get_password(SERVICE, name)
+    except keyring.errors.KeyringError as error:
+        raise BadInput(
+            f"keyring:{name} cannot be read ({type(error).__name__}): no usable key store; use env: or file: here"
+        ) from None
+    if value is None:
+        raise BadInput(f"keyring:{name} is not there: keyring set {SERVICE} {name}")
+    return str(value)

@@ -1,0 +1,174 @@
+"""The worker: the one process per store that polls and sends. Builds everything from the desk and runs it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from types import TracebackType
+from typing import Self, cast
+from urllib.parse import urlsplit
+
+from sources import registry, secrets
+from sources.chores import Chores
+from sources.courier import Courier
+from sources.errors import Unauthorised, in_words
+from sources.forwarders import Forwarder, address, forwarder
+from sources.http import Http
+from sources.intake import Intake
+from sources.poller import Poller, Source
+from sources.protocol import Channel, Page, Setup
+from store import cursors
+from store.database import Database
+from store.domain.clock import utcnow
+from store.domain.delivery import Delivery
+from store.domain.desk import Desk, SourceConfig
+from store.domain.errors import BadInput, Conflict, NotFound
+from store.domain.mention import Mention
+from store.domain.poll import Cursor, PollLine
+from store.domain.secret import Secret
+from store.lock import WorkerLock
+
+OnEvent = Callable[[PollLine | Delivery], None]
+
+
+class Worker:
+    """An async context manager. Entering looks up secrets and makes adapters, nothing else: `channel()` works without
+    the lock; `run`, `poll_once` and `send_once` take it and raise Conflict while another process holds it."""
+
+    def __init__(self, db: Database, desk: Desk) -> None:
+        self._db, self._desk = db, desk
+        self._lock = WorkerLock(db.path)
+        self._never = asyncio.Event()
+        self._on_event: OnEvent = lambda event: None
+
+    async def __aenter__(self) -> Self:
+        self._http = Http(await asyncio.to_thread(_named_hosts, self._desk))
+        intake = Intake(self._db, self._desk)
+        unable: dict[str, str] = {}
+        self._sources = {config.name: await self._source(config, unable) for config in self._desk.sources}
+        forwarders = await asyncio.to_thread(self._forwarders, unable)
+        channels = {name: channel for name in self._sources if (channel := self.channel(name))}
+        self._poller = Poller(self._db, self._sources, intake, self._polled)
+        self._chores = Chores(self._db, self._desk, self._sources, intake, self._polled)
+        self._courier = Courier(self._db, self._desk, channels, forwarders, self._delivered, unable=unable)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+        await self._http.close()
+
+    def acquire(self) -> bool:
+        """Whether this process polls and sends now. Takes the lock where it is free."""
+        return self._lock.acquire()
+
+    def channel(self, source: str) -> Channel | None:
+        """The part of a source that can answer; None where it cannot, or is not configured."""
+        adapter = self._sources[source].adapter if source in self._sources else None
+        return cast(Channel, adapter) if hasattr(adapter, "send") else None
+
+    async def run(self, stop: asyncio.Event, on_event: OnEvent) -> None:
+        """Poll, send and tidy until `stop`. Returns within a second of it, but for a send under way."""
+        self._hold()
+        self._on_event = on_event
+        parts = [self._poller.run(stop), self._courier.run(stop), self._chores.run(stop)]
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part in parts:
+                    group.create_task(part)
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    async def poll_once(
+        self, source: str | None = None, all_due: bool = False, *, stop: asyncio.Event | None = None
+    ) -> list[PollLine]:
+        """One round of what is due, or with `all_due` of everything. NotFound for a source that is not configured."""
+        if source is not None and source not in self._sources:
+            raise NotFound(f"no source `{source}`; configured: {', '.join(self._sources) or 'none'}")
+        self._hold()
+        await self._poller.prepare()
+        if all_due:
+            await cursors.make_due(self._db, now=utcnow(), source=source)
+        lines = await self._poller.round(stop or self._never, source)
+        await self._chores.wake()
+        await self._chores.find_issues()
+        return lines
+
+    async def send_once(self, *, stop: asyncio.Event | None = None) -> list[Delivery]:
+        """One step of everything in the outbox that is due."""
+        self._hold()
+        return await self._courier.round(stop or self._never)
+
+    def _hold(self) -> None:
+        if not self._lock.acquire():
+            raise Conflict(f"another process (pid {self._lock.holder()}) polls and sends for this store")
+
+    def _polled(self, line: PollLine) -> None:
+        self._chores.noticed(line)
+        self._on_event(line)
+
+    def _delivered(self, delivery: Delivery) -> None:
+        self._on_event(delivery)
+
+    async def _source(self, config: SourceConfig, unable: dict[str, str]) -> Source:
+        """A source that cannot be had, for want of its secret or by its configuration, is there too and says so."""
+        network = registry.TYPES[config.type].network if config.type in registry.TYPES else config.type
+        try:
+            token = await self._token(config)
+            return Source(config, network, registry.adapter(Setup(config, self._http, token, self._desk.watches)))
+        except Exception as error:
+            unable[config.name] = f"{config.name} cannot be used: {in_words(error)}"
+            streams = [cursor.stream for cursor in await cursors.all_of(self._db, config.name)]
+            return Source(config, network, Unusable(error, streams or ["account"]))
+
+    async def _token(self, config: SourceConfig) -> Secret | None:
+        try:
+            return await asyncio.to_thread(secrets.resolve, config.token) if config.token else None
+        except BadInput as error:
+            raise Unauthorised(str(error)) from None
+
+    def _forwarders(self, unable: dict[str, str]) -> dict[str, Forwarder]:
+        ready: dict[str, Forwarder] = {}
+        for department in self._desk.departments:
+            if department.to:
+                try:
+                    ready[department.name] = forwarder(department, self._desk, self._http)
+                except BadInput as error:
+                    unable[department.name] = f"{department.name} cannot be reached: {error}"
+        return ready
+
+
+class Unusable:
+    """Stands in for a source that cannot be had: every poll of its streams says why, and its bookmarks stay."""
+
+    def __init__(self, error: Exception, streams: Sequence[str]) -> None:
+        self._error, self._streams = error, streams
+
+    def streams(self) -> Sequence[str]:
+        return self._streams
+
+    async def pages(self, cursor: Cursor, *, now: datetime) -> AsyncIterator[Page]:
+        raise self._error
+        yield
+
+    async def recheck(self, mentions: Sequence[Mention], *, now: datetime) -> Page | None:
+        return None
+
+
+def _named_hosts(desk: Desk) -> set[str]:
+    """Every "host" or "host:port" that the configuration itself names: only these may be private addresses."""
+    urls = [source.url for source in desk.sources]
+    urls += [option for source in desk.sources for option in source.options.values() if isinstance(option, str)]
+    for department in desk.departments:
+        with suppress(BadInput):  # said again, with its name, where the department is needed
+            urls.append(address(department).removeprefix("slack+"))
+    hosts: set[str] = set()
+    for url in urls:
+        with suppress(ValueError):
+            parts = urlsplit(url)
+            if parts.scheme in ("http", "https"):
+                hosts.add(parts.netloc.rpartition("@")[2])
+    return hosts

@@ -1,0 +1,66 @@
+"""Who polls and sends: a lock of the kernel beside the store. It ends with the process and cannot be overtaken."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+TRIES, PAUSE_SECONDS = 3, 0.01
+
+
+class WorkerLock:
+    """flock on `<store>.worker`. `acquire()` is True where this process holds it now; `holder()` is who does, or 0."""
+
+    def __init__(self, store: Path) -> None:
+        self.path = store.with_name(store.name + ".worker")
+        self._file: int | None = None
+
+    def acquire(self) -> bool:
+        """Take the lock if nobody has it; never waits. True again and again while this object holds it."""
+        if self._file is not None:
+            return True
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not _locked(file):
+            os.close(file)
+            return False
+        os.ftruncate(file, 0)
+        os.pwrite(file, str(os.getpid()).encode("ascii"), 0)
+        self._file = file
+        return True
+
+    def holder(self) -> int:
+        """The pid that was written by the process that holds the lock now; 0 where nobody holds it."""
+        if self._file is not None:
+            return os.getpid()
+        try:
+            file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return 0
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return int(os.pread(file, 20, 0) or b"0")
+        finally:
+            os.close(file)
+        return 0
+
+    def release(self) -> None:
+        """Let go. The file stays: who removes it lets two processes lock two files of one name."""
+        if self._file is not None:
+            os.ftruncate(self._file, 0)
+            os.close(self._file)
+            self._file = None
+
+
+def _locked(file: int) -> bool:
+    for left in reversed(range(TRIES)):  # somebody's `holder()` may have it for an instant
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if left:
+                time.sleep(PAUSE_SECONDS)
+        else:
+            return True
+    return False

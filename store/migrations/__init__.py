@@ -1,0 +1,38 @@
+"""Schema steps. A fresh store is made whole from `store.tables`; an older one goes step by step, in one transaction.
+
+To change the schema: change `store.tables`, append a step to STEPS, and let the schema test write its new snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy import inspect, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store import search
+from store.domain.errors import StoreError
+from store.tables import metadata, schema_version
+
+# STEPS[n] leads from version n + 1 to n + 2. Add at the end only.
+STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = ()
+CURRENT = len(STEPS) + 1
+
+
+async def migrate(connection: AsyncConnection) -> None:
+    """Bring the store to CURRENT. Raises StoreError where it is newer than this program or no store of ours."""
+    names = set(await connection.run_sync(lambda sync: inspect(sync).get_table_names()))
+    if not names:
+        await connection.run_sync(metadata.create_all)
+        await search.create(connection)
+        await connection.execute(schema_version.insert().values(version=CURRENT))
+        return
+    if "schema_version" not in names:
+        raise StoreError("this file is a database, but not a store of earful; choose another place with --database")
+    version = (await connection.execute(select(schema_version.c.version))).scalar_one()
+    if version > CURRENT:
+        raise StoreError(f"this store has schema {version}, this earful knows up to {CURRENT}: install a newer earful")
+    for step in STEPS[version - 1 :]:
+        await step(connection)
+    if version != CURRENT:
+        await connection.execute(schema_version.update().values(version=CURRENT))

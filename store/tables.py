@@ -1,0 +1,318 @@
+"""The schema as it is today. Every index names the query it serves. Older stores come here by `store.migrations`."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from store.types import JsonText, UtcDateTime
+
+metadata = MetaData()
+
+
+def key() -> Column[int]:
+    return Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
+
+# Watches and sources are configured in earful.toml; here are the names that rows refer to.
+watch = Table(
+    "watch",
+    metadata,
+    key(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+)
+
+cursor = Table(
+    "cursor",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("bookmark", JsonText, nullable=False, server_default="{}"),
+    Column("next_poll_at", UtcDateTime, nullable=False),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("last_success_at", UtcDateTime),
+    Column("last_error", Text, nullable=False, server_default=""),
+    Column("state", Text, nullable=False, server_default="ok"),
+    Column("quota_left", Integer),
+)
+
+poll = Table(
+    "poll",
+    metadata,
+    key(),
+    Column("source", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("asked", Text, nullable=False),
+    Column("returned", Integer, nullable=False),
+    Column("new", Integer, nullable=False),
+    Column("duplicate", Integer, nullable=False),
+    Column("unmatched", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("gap_seconds", Float, nullable=False, server_default="0"),
+    Column("error", Text, nullable=False, server_default=""),
+    Index("poll_by_source", "source", "started_at"),  # ledger --source, health
+    Index("poll_by_time", "started_at"),  # ledger --since
+)
+
+rejected = Table(
+    "rejected",
+    metadata,
+    key(),
+    Column("poll_id", ForeignKey("poll.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("position", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+)
+
+author = Table(
+    "author",
+    metadata,
+    key(),
+    Column("network", Text, nullable=False),
+    Column("handle", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("url", Text, nullable=False, server_default=""),
+    Column("followers", BigInteger),
+    UniqueConstraint("network", "handle"),  # a person is a handle on a network
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    key(),
+    Column("author_id", ForeignKey("author.id"), nullable=False),
+    Column("network", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("thread", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("priority", Text, nullable=False),
+    Column("assignee", Text),
+    Column("team", Text),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("snoozed_until", UtcDateTime),
+    Column("due_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("answered_at", UtcDateTime),
+    Column("mentions", Integer, nullable=False, server_default="0"),
+    Column("newest_mention_id", BigInteger),
+    Column("version", Integer, nullable=False, server_default="1"),
+    UniqueConstraint("author_id", "network", "thread"),  # attach a new word to its case
+    Index("cases_by_status", "status", "last_at", "id"),  # every view of the inbox, newest first
+    Index("cases_by_assignee", "assignee", "last_at", "id"),  # view "mine"
+    Index("cases_by_last", "last_at", "id"),  # view "all"
+    Index("cases_snoozed", "snoozed_until", sqlite_where=text("snoozed_until IS NOT NULL")),  # wake what is due
+)
+
+issue = Table(
+    "issue",
+    metadata,
+    key(),
+    Column("phrase", Text, nullable=False, unique=True),  # folded words: a new mention looks itself up by it
+    Column("label", Text, nullable=False),
+    Column("first_seen", UtcDateTime, nullable=False),
+    Column("last_seen", UtcDateTime, nullable=False),
+)
+
+mention = Table(
+    "mention",
+    metadata,
+    key(),
+    Column("network", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("native_id", Text, nullable=False, server_default=""),
+    Column("parent", Text, nullable=False, server_default=""),
+    Column("thread", Text, nullable=False),
+    Column("case_id", ForeignKey("cases.id"), index=True),  # the case screen; NULL for our own posts outside a case
+    Column("author_id", ForeignKey("author.id"), nullable=False, index=True),  # all we know of a person
+    Column("type", Text, nullable=False),
+    Column("title", Text, nullable=False, server_default=""),
+    Column("text", Text, nullable=False),
+    Column("url", Text, nullable=False, server_default=""),
+    Column("visibility", Text, nullable=False, server_default="public"),
+    Column("ours", Boolean, nullable=False, server_default=text("0")),
+    Column("language", Text, nullable=False),
+    Column("sentiment", Text, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("intent", Text),
+    Column("urgency", Integer, nullable=False, server_default="0"),
+    Column("reasons", JsonText, nullable=False, server_default="[]"),
+    Column("corrected_by", Text),
+    Column("issue_id", ForeignKey("issue.id"), index=True),  # an issue's mentions
+    Column("analysis", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("edited_at", UtcDateTime),
+    Column("deleted_at", UtcDateTime),
+    Column("checked_at", UtcDateTime),
+    UniqueConstraint("network", "external_id"),  # one post, one row
+    Index("mention_by_native", "source", "native_id"),  # find a reply's parent
+    Index("mention_by_thread", "network", "thread"),  # the thread around a case
+    # Insights count without the rows: everything that they group or leave out by.
+    Index(
+        "mention_by_time", "created_at", "ours", "case_id", "author_id", "issue_id", "sentiment", "language", "network"
+    ),
+)
+
+mention_raw = Table(
+    "mention_raw",
+    metadata,
+    Column("mention_id", ForeignKey("mention.id", ondelete="CASCADE"), primary_key=True),
+    Column("body", LargeBinary, nullable=False),  # zlib of the item as received; never shown
+)
+
+mention_version = Table(
+    "mention_version",
+    metadata,
+    key(),
+    Column("mention_id", ForeignKey("mention.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("title", Text, nullable=False, server_default=""),
+    Column("text", Text, nullable=False),
+)
+
+mention_watch = Table(
+    "mention_watch",
+    metadata,
+    Column("watch_id", ForeignKey("watch.id"), primary_key=True),
+    Column("mention_id", ForeignKey("mention.id", ondelete="CASCADE"), primary_key=True),
+    Index("mention_watch_by_mention", "mention_id"),  # the watches of a mention
+)
+
+case_tag = Table(
+    "case_tag",
+    metadata,
+    Column("tag", Text, primary_key=True),
+    Column("case_id", ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True),
+    Index("case_tag_by_case", "case_id"),  # the tags of a case
+)
+
+note = Table(
+    "note",
+    metadata,
+    key(),
+    Column("case_id", ForeignKey("cases.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("agent", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("hidden", Boolean, nullable=False, server_default=text("0")),  # undone; redo shows it again
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    key(),
+    Column("batch", BigInteger, nullable=False, index=True),  # one decision, however many cases
+    Column("case_id", ForeignKey("cases.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("action", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("before", JsonText, nullable=False),
+    Column("after", JsonText, nullable=False),
+    Column("undone_by", BigInteger),
+    Index("journal_by_agent", "agent", "id"),  # undo: my newest decision
+)
+
+draft = Table(
+    "draft",
+    metadata,
+    Column("case_id", ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True),
+    Column("agent", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),  # reply or note
+    Column("text", Text, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    key(),
+    Column("case_id", ForeignKey("cases.id"), nullable=False, index=True),
+    Column("mention_id", ForeignKey("mention.id")),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("to", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("visibility", Text, nullable=False, server_default=""),
+    Column("body_hash", Text, nullable=False),
+    Column("identity", Text, nullable=False, unique=True),  # born with the draft: pressing send twice is one row
+    Column("agent", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("absences", Integer, nullable=False, server_default="0"),
+    Column("tried_at", UtcDateTime),
+    Column("settled_at", UtcDateTime),
+    Column("error", Text, nullable=False, server_default=""),
+    Column("remote_id", Text, nullable=False, server_default=""),
+    Column("remote_key", Text, nullable=False, server_default=""),
+    Column("url", Text, nullable=False, server_default=""),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Index("delivery_due", "state", "due_at"),  # the courier's next row
+    Index("delivery_by_remote", "source", "remote_id"),  # our answer coming back
+    # Where a network has no identity for our post: account, parent and body, unique while unsettled.
+    Index(
+        "delivery_unsettled",
+        "source",
+        "target",
+        "body_hash",
+        unique=True,
+        sqlite_where=text("state NOT IN ('sent','failed','withdrawn')"),
+        postgresql_where=text("state NOT IN ('sent','failed','withdrawn')"),
+    ),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    key(),
+    Column("delivery_id", ForeignKey("delivery.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+)
+
+mute = Table(
+    "mute",
+    metadata,
+    key(),
+    Column("kind", Text, nullable=False),  # author, thread or word
+    Column("network", Text, nullable=False, server_default=""),
+    Column("value", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    UniqueConstraint("kind", "network", "value"),
+)
+
+# What screens look at to learn that something moved; a row a transaction and case.
+change = Table(
+    "change",
+    metadata,
+    key(),
+    Column("case_id", BigInteger),
+    Column("kind", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)

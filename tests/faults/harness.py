@@ -1,0 +1,141 @@
+"""Kill workers, then count: what the server has on disk against what the store says."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Process:
+    """A helper process that answers in lines and ends with us."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+        )  # fmt: skip
+
+    def ask(self, order: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+
+    def line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@dataclass
+class Life:
+    """How one worker's life ended: by `killed` or by itself. `begun`: its loop was running by then."""
+
+    begun: bool
+    killed: bool
+
+
+class Harness:
+    """One store, one network, many short lives."""
+
+    def __init__(self, folder: Path, nursery: Process, network: Process, *, what: str, hand: str = "") -> None:
+        self.folder, self._nursery, self._what, self._hand = folder, nursery, what, hand
+        self._port = int(network.line())
+        self._ended: int | None = None
+
+    def live(self, *, kill: str = "", after: float | None = None, seconds: float = 10.0) -> Life:
+        """One worker: killed at a named point (`kill`), so long after its loop began (`after`), or by nobody."""
+        pid = self.begin(kill=kill, seconds=seconds)
+        if pid and after is not None:
+            time.sleep(after)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return self.end()
+
+    def begin(self, *, kill: str = "", seconds: float = 10.0) -> int:
+        """The pid of a worker whose loop has begun; 0 where it was dead before."""
+        order = {"folder": str(self.folder), "port": self._port, "what": self._what, "hand": self._hand}
+        self._nursery.ask(order | {"kill": kill, "seconds": seconds})
+        told = json.loads(self._nursery.line())
+        self._ended = told.get("ended")
+        return int(told.get("ready", 0))
+
+    def end(self) -> Life:
+        begun = self._ended is None
+        how = json.loads(self._nursery.line())["ended"] if self._ended is None else self._ended
+        assert how in (0, -signal.SIGKILL), f"a worker ended with {how}"
+        return Life(begun, how == -signal.SIGKILL)
+
+    def random_lives(self, count: int, seed: int, longest: float) -> list[Life]:
+        chance = random.Random(seed)
+        return [self.live(after=chance.uniform(0, longest)) for _ in range(count)]
+
+    def posts(self) -> list[dict[str, str]]:
+        file = self.folder / "posts.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Read as anybody could: after the worker's end, past its code."""
+        connection = sqlite3.connect(f"file:{self.folder / 'earful.db'}?mode=ro", uri=True)
+        try:
+            return connection.execute(query).fetchall()
+        finally:
+            connection.close()
+
+
+def sending_faults(harness: Harness) -> list[str]:
+    """Every way in which an answer was lost or doubled; empty is what we promise."""
+    posts = Counter(post["parent"] for post in harness.posts())
+    ids = {post["parent"]: post["id"] for post in harness.posts()}
+    found = [f"{parent}: posted {count} times" for parent, count in posts.items() if count > 1]
+    for target, state, remote_id, error in harness.rows("SELECT target, state, remote_id, error FROM delivery"):
+        if state == "sent" and (not posts[target] or remote_id != ids[target]):
+            found.append(f"{target}: marked sent as {remote_id!r}, posted as {ids.get(target)}")
+        if state in ("failed", "queued", "withdrawn") and posts[target]:
+            found.append(f"{target}: {state}, but it is out")
+        if state not in ("sent", "failed", "needs a person"):
+            found.append(f"{target}: left {state}")
+        if state != "sent" and not error:
+            found.append(f"{target}: {state} without a word")
+    return found + integrity_faults(harness)
+
+
+def intake_faults(harness: Harness, offered: int) -> list[str]:
+    stored = Counter(name for (name,) in harness.rows("SELECT native_id FROM mention"))
+    found = [f"{name}: stored {count} times" for name, count in stored.items() if count > 1]
+    if len(stored) != offered:
+        found.append(f"{len(stored)} of {offered} posts stored")
+    (sums,) = harness.rows('SELECT sum(returned), sum("new"), sum("new" + duplicate + unmatched + failed) FROM poll')
+    if sums[0] != sums[2]:
+        found.append(f"the ledger does not add up: {sums}")
+    if sums[1] != len(stored):
+        found.append(f"the ledger says {sums[1]} new, there are {len(stored)}")
+    (unread,) = harness.rows("SELECT count(*) FROM cases WHERE mentions = 0")
+    if unread[0]:
+        found.append(f"{unread[0]} cases without a mention")
+    return found + integrity_faults(harness)
+
+
+def integrity_faults(harness: Harness) -> list[str]:
+    found = [f"integrity: {word}" for (word,) in harness.rows("PRAGMA integrity_check") if word != "ok"]
+    return found + [f"foreign key: {row}" for row in harness.rows("PRAGMA foreign_key_check")]

@@ -1,0 +1,108 @@
+"""Workers to be killed: one process that has everything imported forks a fresh worker for each run, so that two hundred
+lives take a minute.
+
+    python -m tests.faults.nursery          one JSON order a line on standard input, answers on standard output
+
+An order: {"folder", "port", "what": "send" | "poll", "hand": a name in tests.faults.planted or "", "kill": EARFUL_KILL
+or "", "seconds": how long at most}. Answers "ready" with the worker's pid when its loop begins, then "ended" with how.
+The pid also stands in FOLDER/client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import os
+import sys
+import traceback
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sources import courier
+from sources.text import reading
+from sources.worker import Worker
+from store import cursors, killpoints, outbox
+from store.database import Database
+from store.domain.clock import utcnow
+from store.domain.delivery import DeliveryState
+from store.domain.desk import Desk, SourceConfig, Watch
+from tests.faults import planted
+
+SOURCE = "social"
+SETTLE = timedelta(seconds=0.25)
+UNDER_WAY = {DeliveryState.HELD, DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNKNOWN}
+
+
+def desk(port: int, what: str) -> Desk:
+    source = SourceConfig(
+        type="mastodon",
+        name=SOURCE,
+        url=f"http://127.0.0.1:{port}",
+        token="env:FAULTS_TOKEN",
+        every=timedelta(hours=1),
+        backfill=None,
+        settle=SETTLE,
+        options={"tags": ["acme" if what == "poll" else "quiet"], "search": False, "notifications": False},
+    )
+    return Desk(watches=(Watch("acme", "acme"),), sources=(source,))
+
+
+async def live(order: dict[str, Any]) -> None:
+    """One worker's life, as the real one lives it: until it is killed, has nothing left to do, or its time is over."""
+    db = Database(Path(order["folder"]) / "earful.db")
+    await db.open()
+    async with Worker(db, desk(order["port"], order["what"])) as worker:
+        worker._http._pause = 0.0  # politeness towards ourselves would only take time
+        if order["hand"]:
+            getattr(planted, order["hand"])(worker)
+        stop = asyncio.Event()
+        running = asyncio.create_task(worker.run(stop, lambda event: None))
+        print(json.dumps({"ready": os.getpid()}), flush=True)
+        end = asyncio.get_running_loop().time() + order["seconds"]
+        while asyncio.get_running_loop().time() < end and not running.done() and await busy(db, order["what"]):
+            await asyncio.sleep(0.05)
+        stop.set()
+        await running
+    await db.close()
+
+
+async def busy(db: Database, what: str) -> bool:
+    if what == "send":
+        return bool(UNDER_WAY & (await outbox.pending(db)).keys())
+    found = await cursors.all_of(db)
+    return not found or any(cursor.next_poll_at <= utcnow() for cursor in found)
+
+
+def child(order: dict[str, Any]) -> None:
+    os.environ["EARFUL_KILL"] = order["kill"]
+    importlib.reload(killpoints)
+    (Path(order["folder"]) / "client").write_text(str(os.getpid()))
+    code = 1
+    try:
+        asyncio.run(live(order))
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def main() -> None:
+    os.environ["FAULTS_TOKEN"] = "t"
+    courier.PULSE, courier.RETRY = 0.02, timedelta(seconds=0.05)
+    for name in ("sqlalchemy.dialects.sqlite.aiosqlite", "httpx", "sources.adapters.mastodon"):
+        importlib.import_module(name)
+    reading.read("", "what is loaded with the first text is loaded before the first fork", hint="", followers=None)
+    for line in sys.stdin:
+        order = json.loads(line)
+        if not (pid := os.fork()):
+            child(order)
+        _, how = os.waitpid(pid, 0)
+        print(json.dumps({"ended": os.waitstatus_to_exitcode(how)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""What the worker does beside polling and sending."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from sources import chores as module
+from sources.chores import Chores
+from sources.errors import RateLimited
+from sources.intake import Intake
+from sources.poller import Source
+from sources.protocol import Page
+from store import cases, cursors, issues, ledger, mentions
+from store.database import Database
+from store.domain.action import Snooze
+from store.domain.case import CaseStatus
+from store.domain.clock import utcnow
+from store.domain.desk import Desk, SourceConfig, Watch
+from store.domain.mention import Mention
+from store.domain.poll import Cursor, PollLine
+from tests.factories import land, new_mention, read_mention
+
+CONFIG = SourceConfig(type="mastodon", name="mastodon.social")
+DESK = Desk(watches=(Watch("acme", "acme"),), sources=(CONFIG,))
+
+
+class Originals:
+    """A source whose originals have become `page`; `asked` is what was looked up."""
+
+    def __init__(self, page: Page | Exception | None) -> None:
+        self.page, self.asked = page, list[str]()
+
+    def streams(self) -> Sequence[str]:
+        return ["tag:acme"]
+
+    async def pages(self, cursor: Cursor, *, now: datetime) -> AsyncIterator[Page]:
+        return
+        yield
+
+    async def recheck(self, mentions: Sequence[Mention], *, now: datetime) -> Page | None:
+        self.asked += [mention.external_id for mention in mentions]
+        if isinstance(self.page, Exception):
+            raise self.page
+        return self.page
+
+
+def made(db: Database, page: Page | Exception | None = None) -> tuple[Chores, Originals, list[PollLine]]:
+    originals, lines = Originals(page), list[PollLine]()
+    sources = {CONFIG.name: Source(CONFIG, "mastodon", originals)}
+    return Chores(db, DESK, sources, Intake(db, DESK), lines.append), originals, lines
+
+
+async def recheck(chores: Chores) -> None:
+    await chores.recheck(next(iter(chores._sources.values())))
+
+
+async def test_originals_that_changed_or_went_are_seen_and_not_asked_again_at_once(db: Database):
+    was = [read_mention("acme works", id=name, author=name) for name in ("same", "edited", "gone")]
+    first = await land(db, *was, now=utcnow() - timedelta(hours=2))
+    edited = replace(new_mention("acme never works", id="edited", author="edited"), edited_at=utcnow())
+    page = Page("recheck", [edited], deleted=["gone"], bookmark={"not": "of a stream"})
+    chores, originals, lines = made(db, page)
+    await recheck(chores)
+    await recheck(chores)
+    assert sorted(originals.asked) == ["edited", "gone", "same"]
+    texts = {one.external_id: one for one in [await mentions.get(db, number) for number in first.new_mentions]}
+    assert [texts[name].text for name in ("same", "edited", "gone")] == ["acme works", "acme never works", ""]
+    assert texts["gone"].deleted_at is not None
+    assert [(line.stream, line.error) for line in lines] == [("recheck", "")]
+    assert await cursors.all_of(db) == []
+
+
+async def test_what_is_unchanged_leaves_no_line(db: Database):
+    await land(db, read_mention("acme works"), now=utcnow() - timedelta(hours=2))
+    chores, _, lines = made(db, Page("recheck"))
+    await recheck(chores)
+    assert lines == []
+    assert len(await ledger.lines(db)) == 1
+
+
+async def test_issues_are_looked_for_when_something_new_came_in(db: Database):
+    chores, _, _ = made(db)
+    await chores.find_issues()
+    words = "the login page shows error 503 after the update"
+    angry = [read_mention(f"acme: {words}", author=f"a{n}", sentiment="negative", intent="complaint") for n in range(8)]
+    line = await land(db, *angry)
+    await chores.find_issues()
+    assert await issues.phrases(db) == {}
+    chores.noticed(line)
+    await chores.find_issues()
+    assert await issues.phrases(db) != {}
+
+
+async def test_a_chore_that_fails_is_told_and_the_others_go_on(db: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "RECHECK", 0.05)
+    monkeypatch.setattr(module, "WAKE", 0.05)
+    line = await land(db, read_mention("acme works"), now=utcnow() - timedelta(hours=2))
+    chores, originals, lines = made(db, RateLimited("slow down"))
+    stop = asyncio.Event()
+    running = asyncio.create_task(chores.run(stop))
+    while len(originals.asked) < 2:
+        await asyncio.sleep(0.01)
+    past = utcnow() - timedelta(hours=1)
+    await cases.act(db, [(line.new_cases[0], None)], Snooze(past + timedelta(minutes=1)), agent="ana", now=past)
+    while (await cases.get(db, line.new_cases[0])).row.status is CaseStatus.SNOOZED:
+        await asyncio.sleep(0.01)
+    before = time.monotonic()
+    stop.set()
+    await running
+    assert time.monotonic() - before < 1
+    assert {(line.source, line.stream, line.error) for line in lines} == {(CONFIG.name, "recheck", "slow down")}

@@ -1,0 +1,37 @@
+"""The schema is what its snapshot says. EARFUL_WRITE_SCHEMA=1 in this test's environment writes the snapshot anew."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sqlalchemy import text
+
+from store.database import Database
+from tests.factories import rows
+
+SNAPSHOT = Path(__file__).with_name("schema.sql")
+
+
+async def test_the_schema_changes_only_on_purpose(db: Database) -> None:
+    query = text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'mention_fts_%' ORDER BY name")
+    found = "".join(f"{row.sql.strip()};\n" for row in await rows(db, query))
+    lines = "\n".join(line.rstrip() for line in found.splitlines() if line.strip()) + "\n"
+    if os.environ.get("EARFUL_WRITE_SCHEMA"):
+        SNAPSHOT.write_text(lines, encoding="utf-8")
+
+    assert lines == SNAPSHOT.read_text(encoding="utf-8"), "add a step to store/migrations and write the snapshot anew"
+
+
+async def test_every_foreign_key_that_is_followed_has_an_index(db: Database) -> None:
+    """Without one, deleting or looking up a parent reads the whole child table."""
+    tables = [row.name for row in await rows(db, text("SELECT name FROM sqlite_master WHERE type = 'table'"))]
+    bare = []
+    for table in tables:
+        keys = {row[3] for row in await rows(db, text(f"PRAGMA foreign_key_list({table})"))}
+        columns = [row.name for row in await rows(db, text(f"PRAGMA table_info({table})")) if row.pk == 1]
+        for index in await rows(db, text(f"PRAGMA index_list({table})")):
+            columns += [row.name for row in await rows(db, text(f"PRAGMA index_info({index.name})")) if row.seqno == 0]
+        bare += [f"{table}.{key}" for key in keys - set(columns)]
+
+    assert bare == ["delivery.mention_id"], "which no query asks for"

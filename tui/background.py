@@ -1,0 +1,181 @@
+"""What goes on behind the screens: the store is opened, the worker polls and sends, changes are noticed.
+
+Everything heavy (SQLAlchemy, the HTTP client, the adapters) is imported here, in a thread, after the first frame.
+Nothing here touches a widget: news go out as messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from textual.message import Message
+
+from store.domain.errors import EarfulError
+from tui import crash
+from tui.messages import Pulse, PulseChanged, StoreChanged, StoreFailed, StoreOpened, Trouble
+
+if TYPE_CHECKING:
+    from sources.worker import Worker
+    from store.database import Database
+    from tui.settings import Settings
+
+LOOK_SECONDS = 1.0  # how often another process's changes are looked for
+LOOK_ANYWAY = 10  # looks after which the store is asked even if its files seem untouched
+TAKE_OVER_SECONDS = 5.0  # how often a screen without the lock tries to become the one that polls and sends
+LATE = timedelta(minutes=10)  # a source that was due so long ago is late
+
+
+class Background:
+    """One for the app's life. `database()` waits until the store is open."""
+
+    def __init__(self, settings: Settings, post: Callable[[Message], object]) -> None:
+        self.settings = settings
+        self.pulse = Pulse()
+        self._post = post
+        self._stop = asyncio.Event()
+        self._opened: asyncio.Future[Database] = asyncio.get_running_loop().create_future()
+        self._worker: asyncio.Future[Worker | None] = asyncio.get_running_loop().create_future()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        self._spawn(self._run())
+
+    async def database(self) -> Database:
+        """The open store. Raises StoreError where it could not be opened."""
+        return await asyncio.shield(self._opened)
+
+    async def worker(self) -> Worker | None:
+        """What knows the sources' channels; None where this process holds no token (a separate worker does)."""
+        return await asyncio.shield(self._worker)
+
+    async def close(self) -> None:
+        """Stop the worker, let running transactions end, close the store. A reply that is on its way is waited for."""
+        self._stop.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        if self._opened.done() and not self._opened.cancelled() and not self._opened.exception():
+            await self._opened.result().close()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._guard(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        """Nothing that goes wrong behind the screens ends the screens; it is said instead."""
+        try:
+            await work
+        except EarfulError as error:
+            self._post(Trouble(str(error)))
+        except Exception as error:
+            self._post(Trouble(f"unexpected {type(error).__name__}; details in {crash.keep(error)}"))
+
+    async def _run(self) -> None:
+        try:
+            database = (await asyncio.to_thread(import_module, "store.database")).Database(self.settings.database)
+            await database.open()
+            if self.settings.desk.watches:
+                await import_module("store.mentions").sync_watches(database, self.settings.desk.watches)
+        except EarfulError as error:
+            self._opened.set_exception(error)
+            self._opened.exception()  # looked at: `database()` may never be called
+            self._worker.set_result(None)
+            self._post(StoreFailed(str(error)))
+            return
+        self._opened.set_result(database)
+        self._post(StoreOpened())
+        self._spawn(self._watch(database))
+        if self.settings.desk.worker == "embedded":
+            self._spawn(self._work(database))
+        else:
+            self._worker.set_result(None)
+            self._tell(worker="nobody")
+
+    async def _work(self, database: Database) -> None:
+        """Poll and send while this process holds the lock; try now and then while another one has it."""
+        try:
+            module = await asyncio.to_thread(import_module, "sources.worker")
+            async with module.Worker(database, self.settings.desk) as worker:
+                self._worker.set_result(worker)
+                while not self._stop.is_set():
+                    if worker.acquire():
+                        self._tell(worker="working")
+                        await worker.run(self._stop, lambda event: None)
+                    else:
+                        self._tell(worker="elsewhere")
+                        await self._pause(TAKE_OVER_SECONDS)
+        except BaseException:
+            self._tell(worker="worker stopped")
+            raise
+        finally:
+            if not self._worker.done():
+                self._worker.set_result(None)
+
+    async def _watch(self, database: Database) -> None:
+        """Say what changed, and how things stand, about a second after it did."""
+        changes = await asyncio.to_thread(import_module, "store.changes")
+        sequence, seen, looks = await changes.newest(database), None, 0
+        await self._feel(database)
+        while not self._stop.is_set():
+            await self._pause(LOOK_SECONDS)
+            looks += 1
+            if (signature := self._signature()) == seen and looks % LOOK_ANYWAY:
+                continue
+            seen, kinds, cases = signature, set(), set()
+            while True:
+                sequence, found = await changes.since(database, sequence)
+                if not found:
+                    break
+                kinds |= {kind for kind, _ in found}
+                cases |= {case for _, case in found if case is not None}
+            if kinds:
+                self._post(StoreChanged(frozenset(kinds), frozenset(cases)))
+            if kinds & {"delivery", "source"} or looks % LOOK_ANYWAY == 0:
+                await self._feel(database)
+
+    async def _feel(self, database: Database) -> None:
+        """The pulse: what is in the outbox, which sources ail."""
+        from store import cursors, outbox
+        from store.domain.delivery import DeliveryState as State
+
+        pending = await outbox.pending(database)
+        now = datetime.now(UTC)
+        ailing = {}
+        for cursor in await cursors.all_of(database):
+            if cursor.state != "ok":
+                ailing[cursor.source] = f"{cursor.source} {cursor.state}"
+            elif cursor.failures > 2 or now - cursor.next_poll_at > LATE:
+                ailing.setdefault(cursor.source, f"{cursor.source} late")
+        self._tell(
+            held=pending.get(State.HELD, 0),
+            sending=pending.get(State.QUEUED, 0) + pending.get(State.SENDING, 0) + pending.get(State.UNKNOWN, 0),
+            stuck=pending.get(State.PERSON, 0),
+            failed=pending.get(State.FAILED, 0),
+            ailing=tuple(ailing.values()),
+        )
+
+    def _tell(self, **news: Any) -> None:
+        pulse = replace(self.pulse, **news)
+        if pulse != self.pulse:
+            self.pulse = pulse
+            self._post(PulseChanged(pulse))
+
+    def _signature(self) -> tuple[tuple[int, int], ...]:
+        """Size and time of the store's files: once a second a query would cost a hundred times more."""
+        found = []
+        for name in (self.settings.database, f"{self.settings.database}-wal"):
+            with suppress(OSError):
+                status = os.stat(name)
+                found.append((status.st_size, status.st_mtime_ns))
+        return tuple(found)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)

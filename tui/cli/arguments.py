@@ -1,0 +1,175 @@
+"""What each subcommand is given: its arguments and their types."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import timedelta
+
+
+def case_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 0 < int(text) < 2**63:
+        raise ArgumentTypeError(f"`{text}` is not the number of a case")
+    return int(text)
+
+
+def how_many(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 0 < int(text) < 2**63:
+        raise ArgumentTypeError(f"`{text}` is not a number from 1")
+    return int(text)
+
+
+def length_of_time(text: str) -> timedelta:
+    from store.domain.errors import BadInput
+    from tui.times import duration
+
+    try:
+        return duration(text)
+    except BadInput as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def nothing(parser: ArgumentParser) -> None:
+    pass
+
+
+def case(parser: ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", type=case_number, help="the number of a case, as `earful inbox` shows it")
+
+
+def agent(parser: ArgumentParser) -> None:
+    parser.add_argument("--as", dest="agent", metavar="AGENT", help="who does it (default: your login name)")
+
+
+def cases(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "ids", metavar="ID", type=case_number, nargs="+", help="one case or several: one decision, one undo"
+    )
+    agent(parser)
+
+
+def leaving(parser: ArgumentParser) -> None:
+    parser.add_argument("--now", action="store_true", help="leave out the undo window")
+    parser.add_argument(
+        "--wait", action="store_true", help="send it here if no worker runs, and wait until it is settled"
+    )
+
+
+def follow(parser: ArgumentParser) -> None:
+    parser.add_argument("names", metavar="NAME", nargs="+", help='a name to listen for, such as "Acme Cloud"')
+    parser.add_argument("--no-poll", action="store_true", help="write the configuration and stop there")
+
+
+def worker(parser: ArgumentParser) -> None:
+    parser.add_argument("--once", action="store_true", help="poll every source once, send what is due, end")
+    parser.add_argument(
+        "--for", dest="length", metavar="DURATION", type=length_of_time, help="end after this long, such as 8h"
+    )
+
+
+def poll(parser: ArgumentParser) -> None:
+    parser.add_argument("--once", action="store_true", help="poll all sources, due or not")
+    parser.add_argument("--source", metavar="NAME", help="only this source")
+
+
+def send(parser: ArgumentParser) -> None:
+    parser.add_argument("--once", action="store_true", help="one round, which is the default")
+
+
+def inbox(parser: ArgumentParser) -> None:
+    parser.add_argument("--view", metavar="V", help="a saved filter (default: inbox, or all with --search)")
+    parser.add_argument("--search", metavar="QUERY", help="only cases that the query finds")
+    parser.add_argument("--limit", metavar="N", type=how_many, help="at most so many, newest first (default: all)")
+    agent(parser)
+
+
+def reply(parser: ArgumentParser) -> None:
+    case(parser)
+    parser.add_argument("--text", metavar="T", required=True, help="what to answer; - reads standard input")
+    leaving(parser)
+    agent(parser)
+
+
+def note(parser: ArgumentParser) -> None:
+    cases(parser)
+    parser.add_argument("--text", metavar="T", required=True, help="the note; - reads standard input")
+
+
+def forward(parser: ArgumentParser) -> None:
+    cases(parser)
+    parser.add_argument("--to", metavar="DEPARTMENT", required=True, help="a [[department]] of the configuration")
+    parser.add_argument("--comment", metavar="C", default="", help="a word to go with it; - reads standard input")
+    leaving(parser)
+
+
+def escalate(parser: ArgumentParser) -> None:
+    cases(parser)
+    parser.add_argument("--to", metavar="TEAM", required=True, help="a [[team]] of the configuration")
+    parser.add_argument("--reason", metavar="R", required=True, help="why")
+    leaving(parser)
+
+
+def assign(parser: ArgumentParser) -> None:
+    cases(parser)
+    parser.add_argument("assignee", metavar="AGENT", help="a name, `me`, or `none` for nobody")
+
+
+def tag(parser: ArgumentParser) -> None:
+    parser.add_argument("words", metavar="ID... TAG...", nargs="+", help="cases, then tags: x or +x adds, -x removes")
+    parser.add_argument("--remove", action="store_true", help="remove the tags that have no sign")
+    agent(parser)
+
+
+def prioritise(parser: ArgumentParser) -> None:
+    from store.domain.case import Priority
+
+    cases(parser)
+    parser.add_argument(
+        "priority", metavar="LEVEL", choices=[level.value for level in Priority], help=", ".join(Priority)
+    )
+
+
+def snooze(parser: ArgumentParser) -> None:
+    cases(parser)
+    until = parser.add_mutually_exclusive_group(required=True)
+    until.add_argument("--for", dest="length", metavar="DURATION", type=length_of_time, help="such as 4h or 2d")
+    until.add_argument("--until", metavar="TIME", help="such as tomorrow, 2026-11-24 or 2026-11-24T09:00")
+    until.add_argument("--until-reply", action="store_true", help="until their next word, which always wakes it")
+
+
+def dismiss(parser: ArgumentParser) -> None:
+    cases(parser)
+    parser.add_argument("--reason", metavar="R", required=True, help="why it is not about us")
+
+
+def insights(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--since", metavar="D", help="a date, a time, or a duration such as 14d (default: the oldest mention)"
+    )
+    parser.add_argument("--until", metavar="D", help="up to, not including (default: the newest mention)")
+    parser.add_argument("--watch", metavar="W", help="only mentions of this watch")
+    parser.add_argument("--width", metavar="N", type=how_many, default=80, help="of the page, in columns (default: 80)")
+    parser.add_argument("--compare", choices=["previous"], help="with the same length of time before")
+
+
+def import_(parser: ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="JSON Lines, CSV or mbox")
+    parser.add_argument("--format", choices=["jsonl", "csv", "mbox"], help="default: as its name or its beginning says")
+    parser.add_argument("--source", metavar="NAME", default="import", help="the name of the source (default: import)")
+
+
+def sources(parser: ArgumentParser) -> None:
+    parser.add_argument("type", metavar="TYPE", nargs="?", help="all that one type takes")
+
+
+def ledger(parser: ArgumentParser) -> None:
+    parser.add_argument("--source", metavar="NAME", help="only this source")
+    parser.add_argument("--since", metavar="D", help="a date, a time, or a duration such as 24h")
+    parser.add_argument("--limit", metavar="N", type=how_many, help="at most so many, newest first (default: all)")
+
+
+def doctor(parser: ArgumentParser) -> None:
+    parser.add_argument("--online", action="store_true", help="also ask each source over the network")
+
+
+def help_(parser: ArgumentParser) -> None:
+    parser.add_argument("topic", metavar="COMMAND", nargs="?", help="a command")

@@ -1,0 +1,212 @@
+"""Every subcommand: its words, its arguments and the function that runs it, imported when it is called."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tui.cli import arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`run` is "module:function" below tui.cli. `extra`: what looks like an unknown option is the command's own."""
+
+    name: str
+    group: str
+    shape: str
+    summary: str
+    run: str
+    arguments: Callable[[ArgumentParser], None]
+    examples: tuple[str, ...] = ()
+    extra: bool = False
+
+
+START, READ, ACT, RUN, MEND = "Start", "Read", "Act", "Run", "Set up and mend"
+
+COMMANDS: dict[str, Command] = {
+    command.name: command
+    for command in (
+        Command(
+            "follow",
+            START,
+            "NAME...",
+            "watch names wherever no account is needed",
+            "follow:follow",
+            arguments.follow,
+            ('earful follow "Acme Cloud" acmecloud',),
+        ),
+        Command("demo", START, "", "a fortnight of mentions, all made up", "demo:demo", arguments.nothing),
+        Command(
+            "inbox",
+            READ,
+            "",
+            "cases, newest first",
+            "inbox:inbox",
+            arguments.inbox,
+            (
+                "earful inbox --view mine",
+                "earful inbox --search 'sentiment:negative followers:>10000 since:7d' --json | jq -r .url",
+            ),
+        ),
+        Command(
+            "show",
+            READ,
+            "ID",
+            "a whole case with notes, journal, deliveries",
+            "show:show",
+            arguments.case,
+            ("earful show 12 --json",),
+        ),
+        Command(
+            "insights",
+            READ,
+            "",
+            "volume, mood, issues, share of voice, answers",
+            "insights:insights",
+            arguments.insights,
+            ("earful insights --since 14d --compare previous", "earful insights --watch acme --json"),
+        ),
+        Command(
+            "ledger",
+            READ,
+            "",
+            "every poll in one line",
+            "ledger:ledger",
+            arguments.ledger,
+            ("earful ledger --source mastodon.social --since 24h",),
+        ),
+        Command(
+            "reply",
+            ACT,
+            "ID --text T",
+            "answer in public",
+            "reply:reply",
+            arguments.reply,
+            ('earful reply 12 --text "Sorry! It is fixed now."', "earful reply 12 --text - --wait <answer.txt"),
+        ),
+        Command(
+            "note",
+            ACT,
+            "ID... --text T",
+            "write a note; it stays in the house",
+            "acts:note",
+            arguments.note,
+            ('earful note 12 --text "called her back"',),
+        ),
+        Command(
+            "forward",
+            ACT,
+            "ID... --to D",
+            "send to a department outside earful",
+            "acts:forward",
+            arguments.forward,
+            ('earful forward 12 --to billing --comment "charged twice"',),
+        ),
+        Command(
+            "escalate",
+            ACT,
+            "ID... --to T --reason R",
+            "hand to a team",
+            "acts:escalate",
+            arguments.escalate,
+            ('earful escalate 12 --to pr --reason "journalist"',),
+        ),
+        Command(
+            "assign",
+            ACT,
+            "ID... AGENT",
+            "give to an agent, to me, or to none",
+            "acts:assign",
+            arguments.assign,
+            ("earful assign 12 13 ana",),
+        ),
+        Command(
+            "tag",
+            ACT,
+            "ID... [+-]TAG...",
+            "add and remove tags",
+            "acts:tag",
+            arguments.tag,
+            ("earful tag 12 13 +vip -spam",),
+            extra=True,
+        ),
+        Command(
+            "prioritise",
+            ACT,
+            "ID... LEVEL",
+            "low, normal, high or urgent",
+            "acts:prioritise",
+            arguments.prioritise,
+            ("earful prioritise 12 urgent",),
+        ),
+        Command(
+            "snooze",
+            ACT,
+            "ID... --for D",
+            "put away for a while",
+            "acts:snooze",
+            arguments.snooze,
+            (
+                "earful snooze 12 --for 4h",
+                "earful snooze 12 --until 2026-11-24T09:00",
+                "earful snooze 12 --until-reply",
+            ),
+        ),
+        Command("done", ACT, "ID...", "finish", "acts:done", arguments.cases, ("earful done 12 13 14",)),
+        Command(
+            "dismiss",
+            ACT,
+            "ID... --reason R",
+            "finish as not about us",
+            "acts:dismiss",
+            arguments.dismiss,
+            ('earful dismiss 12 --reason "other Acme"',),
+        ),
+        Command("reopen", ACT, "ID...", "open again what was put away", "acts:reopen", arguments.cases),
+        Command("undo", ACT, "", "take back your last decision, whole", "acts:undo", arguments.agent),
+        Command("redo", ACT, "", "do again what was undone last", "acts:redo", arguments.agent),
+        Command(
+            "worker",
+            RUN,
+            "",
+            "poll and send without a screen",
+            "worker:worker",
+            arguments.worker,
+            ("earful worker --for 8h",),
+        ),
+        Command(
+            "poll",
+            RUN,
+            "",
+            "one round of the sources that are due",
+            "poll:poll",
+            arguments.poll,
+            ("earful poll --once --source mastodon.social",),
+        ),
+        Command("send", RUN, "", "one round of the outbox", "poll:send", arguments.send),
+        Command(
+            "import",
+            RUN,
+            "FILE",
+            "JSON Lines, CSV or mbox into the store",
+            "imports:import_file",
+            arguments.import_,
+            ("earful import mentions.jsonl", "earful import list.mbox --source support-list"),
+        ),
+        Command("check", MEND, "", "lint the configuration, run its examples", "check:check", arguments.nothing),
+        Command(
+            "sources",
+            MEND,
+            "[TYPE]",
+            "source types and what each needs",
+            "sources:sources",
+            arguments.sources,
+            ("earful sources mastodon",),
+        ),
+        Command("doctor", MEND, "", "what is wrong, and how to mend it", "doctor:doctor", arguments.doctor),
+        Command("help", MEND, "[COMMAND]", "this page, or one about a command", "help:help_page", arguments.help_),
+    )
+}
+ALIASES = {"prioritize": "prioritise"}

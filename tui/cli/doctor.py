@@ -1,0 +1,182 @@
+"""`earful doctor`: what is wrong with the store, the sources and the ways out, and how to mend it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit
+
+from sources import secrets
+from sources.forwarders import address
+from store import cursors, health, outbox
+from store.database import Database
+from store.domain.delivery import DeliveryState
+from store.domain.desk import Department, Desk, SourceConfig
+from store.domain.errors import BadInput, EarfulError
+from store.domain.poll import Cursor
+from store.lock import WorkerLock
+from tui.cli.call import Call
+from tui.cli.findings import FAIL, OK, WARN, Finding, report
+from tui.settings import config_home
+from tui.times import local
+from tui.wiring import with_store
+
+CONNECT_SECONDS = 3.0
+PORTS = {"https": 443, "http": 80}
+
+
+def doctor(call: Call) -> int:
+    async def examine(db: Database) -> list[Finding]:
+        return [finding async for finding in _findings(call, db)]
+
+    findings = list(_configuration(call))
+    try:
+        findings += with_store(call.settings, examine)
+    except EarfulError as error:
+        findings.append(Finding(FAIL, "store", str(error)))
+    return report(findings, call.out)
+
+
+def _configuration(call: Call) -> Iterator[Finding]:
+    path = call.settings.config_path
+    if path is None:
+        yield Finding(WARN, "configuration", f"none at {config_home()}", "`earful follow NAME` writes one")
+    elif path.stat().st_mode & 0o022:
+        yield Finding(WARN, "configuration", f"others may write {path}", f"chmod go-w {path}")
+    else:
+        yield Finding(OK, "configuration", str(path))
+
+
+async def _findings(call: Call, db: Database) -> AsyncIterator[Finding]:
+    desk = call.settings.desk
+    async for finding in _store(db):
+        yield finding
+    yield await _outbox(db)
+    holder = WorkerLock(db.path).holder()
+    if holder:
+        yield Finding(OK, "worker", f"process {holder} polls and sends")
+    else:
+        yield Finding(WARN, "worker", "nobody polls and sends now", "open the inbox, or run `earful worker`")
+    for source in desk.sources:
+        for finding in _source(source, await cursors.all_of(db, source.name)):
+            yield finding
+        if call.args.online:
+            yield await _asked(desk, source, call)
+    for what, reference in _references(desk):
+        yield await _secret(what, reference)
+    for department in desk.departments:
+        if department.to:
+            yield await _department(department, desk)
+
+
+async def _store(db: Database) -> AsyncIterator[Finding]:
+    found = await health.examine(db)
+    if found.damage:
+        yield Finding(FAIL, "store", f"{db.path} is damaged: {found.damage[0]}", "restore it from a backup")
+    else:
+        words = f"{db.path}: {found.size / 1e6:.1f} MB, schema {found.schema}, undamaged"
+        yield Finding(OK, "store", words)
+    if found.mode & 0o077:
+        yield Finding(FAIL, "store permissions", f"others may read {db.path}", f"chmod 600 {db.path}")
+    if found.wal_safe:
+        yield Finding(OK, "SQLite", f"{found.sqlite}, journal mode {found.journal_mode}")
+    else:
+        words = f"{found.sqlite} can lose commits in WAL mode, so the slower {found.journal_mode} is used"
+        yield Finding(WARN, "SQLite", words, "install SQLite 3.51.3 or later (on Linux: pip install pysqlite3)")
+
+
+async def _outbox(db: Database) -> Finding:
+    pending = {state: count for state, count in (await outbox.pending(db)).items() if count}
+    words = ", ".join(f"{count} {state}" for state, count in pending.items()) or "empty"
+    if DeliveryState.PERSON in pending or DeliveryState.FAILED in pending:
+        return Finding(WARN, "outbox", words, "open the inbox and decide about each")
+    return Finding(OK, "outbox", words)
+
+
+def _source(source: SourceConfig, known: list[Cursor]) -> Iterator[Finding]:
+    what = f"source {source.name}"
+    streams = [cursor for cursor in known if not cursor.stream.startswith("import:")]
+    if not streams:
+        yield Finding(WARN, what, "never polled yet", "`earful poll --once` does it now")
+    for cursor in streams:
+        words = f"{cursor.stream}: " + (
+            f"last success {local(cursor.last_success_at)}" if cursor.last_success_at else "no success yet"
+        )
+        if cursor.quota_left is not None:
+            words += f", {cursor.quota_left} requests left"
+        if cursor.state == "gone":
+            yield Finding(
+                FAIL,
+                what,
+                f"{words}; gone: {cursor.last_error}",
+                f"correct or remove it, then `earful poll --once --source '{source.name}'`",
+            )
+        elif cursor.state != "ok":
+            yield Finding(FAIL, what, f"{words}; {cursor.state}: {cursor.last_error}", "renew its token")
+        elif cursor.failures:
+            times = f"failed {cursor.failures} times in a row: {cursor.last_error}"
+            yield Finding(WARN, what, f"{words}; {times}; next try {local(cursor.next_poll_at)}")
+        else:
+            yield Finding(OK, what, f"{words}, next poll {local(cursor.next_poll_at)}")
+
+
+async def _asked(desk: Desk, source: SourceConfig, call: Call) -> Finding:
+    """One request as a poll would make it; nothing of the answer is kept."""
+    from sources import registry
+    from sources.http import Http
+    from sources.protocol import Setup
+
+    what = f"source {source.name}"
+    http = Http(host for url in (source.url, *map(str, source.options.values())) if (host := urlsplit(url).hostname))
+    try:
+        token = await asyncio.to_thread(secrets.resolve, source.token) if source.token else None
+        adapter = registry.adapter(Setup(source, http, token, desk.watches))
+        for stream in list(adapter.streams())[:1]:
+            cursor = Cursor(source.name, stream, {}, call.now, 0, None, "", "ok")
+            async for page in adapter.pages(cursor, now=call.now):
+                return Finding(OK, what, f"answers now: {len(page.mentions)} mentions on the first page")
+        return Finding(OK, what, "answers now")
+    except EarfulError as error:
+        return Finding(FAIL, what, f"asked now: {error}")
+    finally:
+        await http.close()
+
+
+def _references(desk: Desk) -> Iterator[tuple[str, str]]:
+    for source in desk.sources:
+        if source.token:
+            yield f"source {source.name}", source.token
+    for department in desk.departments:
+        if department.secret:
+            yield f"department {department.name}", department.secret
+    if desk.mail.password:
+        yield "mail", desk.mail.password
+
+
+async def _secret(what: str, reference: str) -> Finding:
+    try:
+        await asyncio.to_thread(secrets.resolve, reference)
+    except BadInput as error:
+        return Finding(FAIL, what, str(error))
+    return Finding(OK, what, f"{reference} is there")
+
+
+async def _department(department: Department, desk: Desk) -> Finding:
+    """Whether something listens where its forwards go. A webhook's path is a secret; its host is not."""
+    what = f"{'team' if department.team else 'department'} {department.name}"
+    try:
+        parts = urlsplit((await asyncio.to_thread(address, department)).removeprefix("slack+"))
+        host, port = (
+            (desk.mail.host, desk.mail.port)
+            if parts.scheme == "mailto"
+            else (parts.hostname or "", parts.port or PORTS.get(parts.scheme, 0))
+        )
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), CONNECT_SECONDS)
+        writer.close()
+    except BadInput as error:
+        return Finding(FAIL, what, str(error))
+    except ValueError:
+        return Finding(FAIL, what, "its address is not one", "correct `to`")
+    except (OSError, TimeoutError):
+        return Finding(FAIL, what, f"nothing answers at {host}:{port}", "start it, or correct `to` or [mail]")
+    return Finding(OK, what, f"{host}:{port} is reachable")

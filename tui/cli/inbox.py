@@ -1,0 +1,74 @@
+"""`earful inbox`: cases, streamed page by page, as many as there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from store import cases
+from store.cases import texts
+from store.database import Database
+from store.domain.case import InboxRow
+from store.domain.desk import DEFAULT_VIEWS, Desk, View
+from store.domain.errors import BadInput
+from store.domain.query import And, Node, parse
+from tui.cli.call import DONE, Call
+from tui.cli.records import case_line, case_record
+from tui.nearest import did_you_mean
+from tui.output import Output
+from tui.settings import Settings
+from tui.wiring import with_store
+
+PAGE = 500
+
+
+def views(desk: Desk) -> dict[str, View]:
+    """The saved filters: the built-in ones, and the configured ones, which win."""
+    return {view.name: view for view in (*DEFAULT_VIEWS, *desk.views)}
+
+
+def filter_of(desk: Desk, view: str | None, search: str | None) -> Node | None:
+    """The cases of a view that a search finds. A search without a view looks everywhere. Raises BadInput."""
+    name = view if view is not None else "inbox" if search is None else "all"
+    known = views(desk)
+    if name not in known:
+        raise BadInput(f"unknown view `{name}`, the views are {', '.join(known)}{did_you_mean(name, known)}")
+    nodes = [node for node in (parse(known[name].query), parse(search or "")) if node is not None]
+    return And(tuple(nodes)) if len(nodes) > 1 else nodes[0] if nodes else None
+
+
+def inbox(call: Call) -> int:
+    print_inbox(call, call.settings, view=call.args.view, search=call.args.search, limit=call.args.limit)
+    return DONE
+
+
+def print_inbox(
+    call: Call, settings: Settings, *, view: str | None = None, search: str | None = None, limit: int | None = None
+) -> None:
+    out, query = call.out, filter_of(settings.desk, view, search)
+
+    async def stream(db: Database) -> int:
+        after: cases.Place | None = None
+        shown = 0
+        while limit is None or shown < limit:
+            size = PAGE if limit is None else min(PAGE, limit - shown)
+            page = await cases.listing(db, query, me=settings.agent, now=call.now, limit=size, after=after)
+            await print_cases(db, page, out)
+            shown += len(page)
+            if len(page) < size:
+                break
+            after = (page[-1].last_at, page[-1].id)
+        return shown
+
+    if not with_store(settings, stream):
+        out.tell("no cases here")
+
+
+async def print_cases(db: Database, rows: Sequence[InboxRow], out: Output) -> None:
+    """As lines with the beginning of their words, or as JSON with all of them."""
+    if not out.json:
+        for row in rows:
+            out.row(*case_line(row))
+        return
+    whole = await texts.newest(db, [row.id for row in rows])
+    for row in rows:
+        out.record(case_record(row, whole.get(row.id)))

@@ -1,0 +1,78 @@
+"""`earful show ID`: a whole case."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from store import cases
+from store.domain.case import CaseDetail
+from tui.cli.call import DONE, Call
+from tui.cli.records import SIGNS, Record, delivery_line, messages, show_record
+from tui.output import Cell, Output
+from tui.times import local
+from tui.wiring import with_store
+
+
+def show(call: Call) -> int:
+    case = with_store(call.settings, lambda db: cases.get(db, call.args.id))
+    if call.out.json:
+        call.out.record(show_record(case))
+    else:
+        _print(case, call.out)
+    return DONE
+
+
+def _print(case: CaseDetail, out: Output) -> None:
+    row = case.row
+    whose = f"assigned to {row.assignee}" if row.assignee else "not assigned"
+    audience = f", {row.followers:,} followers" if row.followers is not None else ""
+    out.row(Cell(f"case {row.id}", 0, "bold"), f"{row.status}, {row.priority} priority, {whose}")
+    out.row(f"{row.name} @{row.handle.removeprefix('@')} on {row.network} ({row.source}){audience}".strip())
+    facts = {
+        "language": row.language,
+        "sentiment": f"{SIGNS.get(row.sentiment, '·')} {row.sentiment} ({row.score:+.2f})",
+        "intent": row.intent,
+        "urgency": f"{row.urgency}: {', '.join(row.reasons)}" if row.urgency else None,
+        "issue": row.issue,
+        "watches": ", ".join(row.watches),
+        "tags": ", ".join(row.tags),
+        "due": local(row.due_at) if row.due_at else None,
+        "link": row.url,
+    }
+    for name, value in facts.items():
+        if value:
+            out.row(Cell(name, 10, "dim"), value)
+    for message in messages(case):
+        _message(message, out)
+    for note in case.notes:
+        out.row()
+        out.row(Cell("note, stays in the house", 0, "yellow"), f"{note.agent}, {local(note.at)}")
+        out.text(note.text, indent="  ")
+    if case.deliveries:
+        out.row()
+        out.row(Cell("outbox", 0, "bold"))
+        for delivery in case.deliveries:
+            out.row(*delivery_line(delivery))
+    if case.journal:
+        out.row()
+        out.row(Cell("journal", 0, "bold"))
+        for entry in case.journal:
+            out.row(
+                Cell(local(entry.at), 16, "dim"),
+                Cell(entry.agent, 10),
+                entry.action,
+                "(undone)" if entry.undone else "",
+            )
+
+
+def _message(message: Record, out: Output) -> None:
+    author, at = message["author"], datetime.fromisoformat(message["created_at"])
+    marks = "".join(f", {word}" for word, key in (("edited", "edited_at"), ("deleted", "deleted_at")) if message[key])
+    out.row()
+    out.row(
+        Cell("we" if message["ours"] else "they", 4, "bold"),
+        f"@{author['handle'].removeprefix('@')}, {local(at)}{marks}",
+    )
+    if message["title"] and message["title"] != message["text"]:
+        out.text(message["title"], indent="  ")
+    out.text(message["text"], indent="  ")

@@ -1,0 +1,124 @@
+"""Every key on its way to an action: one after the other, none lost, none where it was not meant.
+
+Textual hands keys to widgets that look their bindings up later, one widget at a time; here each key is carried out
+before the next one is looked at, so that what is typed ahead of a picker, a slow store or the first frame waits for it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.binding import ActiveBinding
+from textual.message import Message
+from textual.widgets import Input, TextArea
+
+from tui.actions import shown
+
+if TYPE_CHECKING:
+    from tui.shell import Earful
+
+QUIET_SECONDS = 0.3  # after a text field: what is still being typed for it is no command
+ALWAYS = frozenset({"ctrl+q", "ctrl+c"})
+
+
+class Keyboard:
+    """The queue of struck keys, the first half of a two-key sequence, and who asked for patience."""
+
+    class Freed(Message):
+        """Nobody holds the keys any more: go on with those that waited."""
+
+    def __init__(self, app: Earful) -> None:
+        self.app = app
+        self.prefix = ""
+        self._struck: deque[events.Key] = deque()
+        self._holders = 1  # what is typed before the first cases are there waits for them
+        self._playing = False
+        self._typed_at = -QUIET_SECONDS
+
+    @property
+    def idle(self) -> bool:
+        return not (self._struck or self._holders or self._playing)
+
+    def hold(self) -> None:
+        """Keys wait from now until as many `release()`."""
+        self._holders += 1
+
+    def release(self) -> None:
+        self._holders -= 1
+        if not self._holders:
+            self.app.post_message(self.Freed())
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        self.hold()
+        try:
+            yield
+        finally:
+            self.release()
+
+    def look_first(self) -> None:
+        """What was struck ahead is forgotten, and letters are none for a moment: what comes now is to be read first."""
+        self._struck.clear()
+        self._typed_at = monotonic()
+
+    async def strike(self, event: events.Key) -> None:
+        if event.key in ALWAYS and self._holders:
+            await self._carry_out(event)
+            return
+        self._struck.append(event)
+        await self.play()
+
+    async def play(self) -> None:
+        """Carry out what waits, in order, until something asks for patience."""
+        if self._playing:
+            return
+        self._playing = True
+        try:
+            while self._struck and not self._holders:
+                await self._carry_out(self._struck.popleft())
+        finally:
+            self._playing = False
+
+    async def _carry_out(self, event: events.Key) -> None:
+        if isinstance(self.app.screen.focused, Input | TextArea):
+            await self._type(self.app.screen.focused, event)
+            return
+        if event.is_printable and monotonic() - self._typed_at < QUIET_SECONDS:
+            return
+        active = self.app.screen.active_bindings
+        key, self.prefix = f"{self.prefix} {event.key}".strip(), ""
+        if (found := active.get(key)) and found.enabled:
+            self.app.screen_hint("")
+            await self.app.run_action(found.binding.action, found.node)
+        elif any(known.startswith(f"{key} ") for known in active):
+            self.prefix = key
+            self.app.screen_hint(self._hint(key, active))
+        elif " " in key:
+            self.app.screen_hint("")  # an unknown sequence does nothing, least of all what its last key does
+        else:
+            await self.app.pass_on(event)
+
+    async def _type(self, field: Input | TextArea, event: events.Key) -> None:
+        """A key for a text field. One that the field has from the registry is an action, and what follows waits for it."""
+        self._typed_at = monotonic()
+        found = self.app.screen.active_bindings.get(event.key)
+        acts = found is not None and found.node is field and found.binding.id is not None
+        if acts:
+            self.hold()
+        await self.app.pass_on(event)
+        if acts:
+            field.call_later(self.release)
+
+    def _hint(self, prefix: str, active: dict[str, ActiveBinding]) -> str:
+        """ "g … g top · i inbox" """
+        goes_on = [
+            f"{shown(known.removeprefix(prefix).strip())} {bound.binding.description.removeprefix('go to ')}"
+            for known, bound in active.items()
+            if known.startswith(f"{prefix} ")
+        ]
+        return f"{shown(prefix)} … " + " · ".join(goes_on)

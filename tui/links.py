@@ -1,0 +1,36 @@
+"""Links to posts: shown whole, opened only in a browser with a window of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from urllib.parse import urlsplit
+
+from store.domain.safetext import safe_line
+
+
+def plain(url: str) -> str:
+    """The link as it may be shown, copied and opened: http or https, its host as it is looked up (punycode where it is
+    not ASCII). "" for anything else."""
+    clean = safe_line(url, limit=2_000)
+    try:
+        parts = urlsplit(clean)
+        host = parts.hostname or ""
+        if parts.scheme not in ("http", "https") or not host or " " in clean:
+            return ""
+        spelled = host if host.isascii() else host.encode("idna").decode("ascii")
+    except ValueError:
+        return ""
+    return clean if spelled == host else clean.replace(parts.netloc, parts.netloc.replace(host, spelled), 1)
+
+
+def open_in_browser(url: str) -> str:
+    """Open it where there is a desktop: a text browser would take the screen. Returns what happened, in words."""
+    link = plain(url)
+    if not link:
+        return "this one has no link that can be opened"
+    if sys.platform != "darwin" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return f"no browser on this machine: {link}"
+    import webbrowser
+
+    return f"opened {link}" if webbrowser.open(link) else f"no browser could be started: {link}"

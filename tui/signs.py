@@ -1,0 +1,71 @@
+"""One sign for each state, so that colour is never the only one. Every sign is one terminal cell wide."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from store.domain.case import CaseStatus, InboxRow, Priority
+
+STATUS = {
+    CaseStatus.NEW: "●",
+    CaseStatus.OPEN: "○",
+    CaseStatus.WAITING: "↩",
+    CaseStatus.SNOOZED: "z",
+    CaseStatus.ESCALATED: "▲",
+    CaseStatus.DONE: "✓",
+    CaseStatus.DISMISSED: "×",
+}
+PRIORITY = {Priority.URGENT: "!", Priority.HIGH: "↑", Priority.NORMAL: " ", Priority.LOW: "↓"}
+OVERDUE = "◷"
+SENTIMENT = {"positive": "+", "neutral": "·", "negative": "−"}
+DELIVERY = {"held": "→", "queued": "→", "sending": "→", "unknown": "?", "needs a person": "?", "failed": "✗"}
+NETWORK = {
+    "hackernews": "hn",
+    "mastodon": "masto",
+    "bluesky": "bsky",
+    "reddit": "rddt",
+    "appstore": "appst",
+    "youtube": "yt",
+    "github": "gh",
+}
+LATER = (CaseStatus.WAITING, CaseStatus.DONE, CaseStatus.DISMISSED, CaseStatus.SNOOZED)
+
+LEGEND = (
+    ("status", tuple((sign, status.value) for status, sign in STATUS.items())),
+    ("priority", (("!", "urgent"), ("↑", "high"), ("↓", "low"), (OVERDUE, "answer overdue"))),
+    ("sentiment", (("+", "positive"), ("·", "neutral"), ("−", "negative"))),
+    ("delivery", (("→", "on its way"), ("?", "unknown, needs a look"), ("✗", "failed"))),
+)
+
+
+def age(then: datetime, now: datetime) -> str:
+    """ "now", "12m", "3h", "5d", "7w", "2y": at most three cells."""
+    seconds = max(0, int((now - then).total_seconds()))
+    for unit, size in (("y", 31_557_600), ("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= size * (2 if unit == "w" else 1):
+            return f"{seconds // size}{unit}"
+    return "now"
+
+
+def overdue(row: InboxRow, now: datetime) -> bool:
+    """Their word waits for our answer longer than promised."""
+    return row.due_at is not None and row.due_at < now and row.status not in LATER
+
+
+def urgency(row: InboxRow, now: datetime) -> str:
+    sign = PRIORITY[row.priority]
+    return OVERDUE if sign == " " and overdue(row, now) else sign
+
+
+def network(name: str) -> str:
+    return NETWORK.get(name, name)
+
+
+def left(length: timedelta) -> str:
+    """ "in 3h", "20m ago": how far a moment is."""
+    seconds = int(abs(length).total_seconds())
+    words = next(
+        (f"{seconds // size}{unit}" for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)) if seconds >= size),
+        "now",
+    )
+    return words if words == "now" else f"in {words}" if length > timedelta(0) else f"{words} ago"

@@ -1,0 +1,81 @@
+"""One line of the inbox as pieces of text with the names of their styles. Pure: rows in, pieces out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.cells import cell_len
+
+from store.domain.case import CaseStatus, InboxRow, Priority
+from store.domain.words import words as split
+from tui import signs
+from tui.safe import clip, fit
+
+Piece = tuple[str, str]  # text, style name ("" is plain)
+
+NETWORK_CELLS = 5
+SIGNS_CELLS = 14  # the one-cell columns, age, and the gaps around handle and text
+NARROWEST_TEXT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a line depends on besides its row. `hits` are folded words to mark, "word*" whatever begins with one."""
+
+    width: int
+    now: datetime
+    me: str
+    hits: frozenset[str] = frozenset()
+
+
+def pieces(row: InboxRow, look: Look, *, cursor: bool, marked: bool) -> Iterator[Piece]:
+    """The line, exactly `look.width` cells wide (narrower screens cut it at the right)."""
+    handle_cells = max(8, min(20, look.width // 6))
+    side = _side(row, look)
+    text_cells = look.width - SIGNS_CELLS - NETWORK_CELLS - handle_cells - (cell_len(side) + 1 if side else 0)
+    if text_cells < NARROWEST_TEXT and side:
+        text_cells, side = text_cells + cell_len(side) + 1, ""
+
+    yield "▌" if cursor else " ", "pointer"
+    yield "✓" if marked else " ", "mark"
+    yield signs.STATUS[row.status], "new" if row.status is CaseStatus.NEW else "quiet"
+    yield (
+        signs.urgency(row, look.now),
+        "urgent" if row.priority is Priority.URGENT or signs.overdue(row, look.now) else "quiet",
+    )
+    yield f" {signs.age(row.last_at, look.now):>3} ", "late" if signs.overdue(row, look.now) else "quiet"
+    yield fit(signs.network(row.network), NETWORK_CELLS) + " ", "quiet"
+    yield fit(row.handle or row.name or "?", handle_cells), "new" if row.status is CaseStatus.NEW else ""
+    yield f" {signs.SENTIMENT.get(row.sentiment, '·')}", row.sentiment
+    yield (
+        f"{signs.DELIVERY.get(row.delivery, ' ')} ",
+        "urgent" if row.delivery in ("failed", "unknown", "needs a person") else "way",
+    )
+    yield from _text(row, look, max(0, text_cells))
+    if side:
+        yield f" {side}", "side"
+
+
+def _text(row: InboxRow, look: Look, cells: int) -> Iterator[Piece]:
+    count = f"{row.mentions}× " if row.mentions > 1 else ""
+    said = f"{row.title} — {row.text}" if row.title and not row.text.startswith(row.title) else row.text
+    yield count, "quiet"
+    words = fit(said, cells - cell_len(count))
+    start = 0
+    for word in split(words) if look.hits else ():
+        if word.folded in look.hits or any(h[-1] == "*" and word.folded.startswith(h[:-1]) for h in look.hits):
+            yield words[start : word.start], ""
+            yield words[word.start : word.end], "hit"
+            start = word.end
+    yield words[start:], ""
+
+
+def _side(row: InboxRow, look: Look) -> str:
+    """Tags and who has it: "#billing #vip @ana"."""
+    room = 12 if look.width < 100 else 24
+    words = [f"#{tag}" for tag in row.tags]
+    if row.assignee:
+        words.append("@me" if row.assignee == look.me else f"@{row.assignee}")
+    return clip(" ".join(words), room) if words else ""

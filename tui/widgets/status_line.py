@@ -1,0 +1,134 @@
+"""The two lines at the foot of every screen: how things stand, and which keys there are."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.geometry import Region
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tui import actions
+from tui.messages import Pulse
+from tui.safe import clip
+
+WORKER = {"opening": "opening …", "working": "", "elsewhere": "worker elsewhere", "nobody": "no worker here"}
+
+
+def outbox_words(pulse: Pulse) -> str:
+    """ "1 sending, 1 needs you": what has not left the house, in words."""
+    counts = (
+        (pulse.held, "held"),
+        (pulse.sending, "sending"),
+        (pulse.stuck, "needs you" if pulse.stuck == 1 else "need you"),
+        (pulse.failed, "failed"),
+    )
+    return ", ".join(f"{count} {word}" for count, word in counts if count)
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+class StatusLine(Widget):
+    """Where we are at the left, how things stand at the right; the left gives way. Only what differs is drawn."""
+
+    DEFAULT_CSS = """
+    StatusLine { height: 1; background: $panel; color: $foreground; }
+    StatusLine:ansi { text-style: reverse; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.place, self.pulse, self.agent = "", Pulse(), ""
+
+    def tell(self, *, place: str | None = None, pulse: Pulse | None = None, agent: str | None = None) -> None:
+        """Change what is said."""
+        before = self.words
+        self.place = self.place if place is None else place
+        self.pulse = pulse or self.pulse
+        self.agent = self.agent if agent is None else agent
+        after = self.words
+        if before != after:
+            same = _alike(before, after)
+            tail = _alike(before[same:][::-1], after[same:][::-1])
+            start, end = cell_len(after[:same]), cell_len(after[: len(after) - tail])
+            self.refresh(Region(start, 0, max(1, end - start), 1))
+
+    def render(self) -> Content:
+        return Content(self.words)
+
+    @property
+    def words(self) -> str:
+        width = self.size.width
+        out = outbox_words(self.pulse)
+        facts = (
+            f"⚠ {', '.join(self.pulse.ailing[:2])}" if self.pulse.ailing else "",
+            f"→ {out}" if out else "",
+            WORKER.get(self.pulse.worker, self.pulse.worker),
+            self.agent,
+        )
+        right = clip(" · ".join(fact for fact in facts if fact), max(10, width - 24))
+        left = clip(f" {self.place}", max(0, width - cell_len(right) - 2))
+        return left + " " * (width - cell_len(left) - cell_len(right) - 1) + right + " "
+
+
+class KeysLine(Static):
+    """The keys that matter most on this screen; in their place for a while, a hint or what just happened."""
+
+    DEFAULT_CSS = """
+    KeysLine { height: 1; color: $text-muted; }
+    KeysLine:ansi { color: ansi_default; }
+    """
+
+    def __init__(self, where: str) -> None:
+        super().__init__(markup=False)
+        self.where, self._words = where, ""
+        self.labels: dict[str, str] = {}  # by action, where a screen calls it otherwise
+        self._timer: Timer | None = None
+
+    def on_mount(self) -> None:
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def about(self, where: str) -> None:
+        """Show the keys of another place."""
+        if where != self.where:
+            self.where = where
+            self._draw()
+
+    def hint(self, words: str, seconds: float = 0) -> None:
+        """Say this instead; for so many seconds, or until told otherwise."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        if seconds:
+            self._timer = self.set_timer(seconds, lambda: self.hint(""))
+        if words != self._words:
+            self._words = words
+            self._draw()
+
+    def _draw(self) -> None:
+        self.update(Content(" " + clip(self._words, self.size.width - 2)) if self._words else self._keys())
+
+    def _keys(self) -> Content:
+        """As many as fit, the most important first."""
+        keymap = self.app.keymap  # type: ignore[attr-defined]
+        shown: list[Content] = []
+        room = self.size.width - 1
+        places = (self.where,) if self.where == "compose" else (self.where, "global")  # ":" and "?" are text there
+        footed = sorted((a for a in actions.available(*places) if a.footer), key=lambda a: a.footer)
+        for action in footed:
+            key = actions.shown(keymap.get(action.id, action.keys).split(",")[0])
+            label = self.labels.get(action.id, action.label)
+            room -= cell_len(key) + cell_len(label) + 3
+            if room < 0:
+                break
+            shown.append(Content.assemble(" ", (key, "bold"), " ", label, " "))
+        return Content.assemble(*shown)

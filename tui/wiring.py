@@ -1,0 +1,38 @@
+"""The composition root: settings in, an open store and what works on it out. Imported where it is used, because it
+brings SQLAlchemy with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from store import mentions
+from store.database import Database
+from tui.settings import Settings
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Database]:
+    """The store, made where there is none, knowing the configured watches."""
+    db = Database(settings.database)
+    await db.open()
+    try:
+        if settings.desk.watches:
+            await mentions.sync_watches(db, settings.desk.watches)
+        yield db
+    finally:
+        await db.close()
+
+
+def with_store(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
+    """Run `work` on the open store, on a loop of its own."""
+
+    async def run() -> T:
+        async with opened(settings) as db:
+            return await work(db)
+
+    return asyncio.run(run())
