@@ -13,10 +13,11 @@ from sources import rules
 from sources.protocol import Page
 from sources.stopping import to_the_end
 from sources.text import clean, match, phrases, reading
-from store import cases, mentions
+from store import cases, journal, mentions
 from store.database import Database
 from store.domain import query
 from store.domain.action import Action
+from store.domain.case import CaseStatus
 from store.domain.clock import utcnow
 from store.domain.desk import Desk, Watch
 from store.domain.errors import BadInput, Conflict
@@ -36,13 +37,16 @@ class Unreadable(Exception):
     """A mention that cannot be stored as it is; the words say why."""
 
 
+Ruled = dict[tuple[str, str], list[rules.ParsedRule]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What a bite of a page became; `ruled` maps an identity to the rules that its mention calls for."""
+    """What a bite of a page became; `ruled` maps (network, external id) to the rules that its mention calls for."""
 
     items: list[ReadMention]
     rejected: list[Rejected]
-    ruled: dict[str, list[rules.ParsedRule]]
+    ruled: Ruled
 
 
 class Intake:
@@ -138,7 +142,7 @@ class Intake:
                 continue
             read.items.append(item)
             if ruled:
-                read.ruled[new.external_id] = ruled
+                read.ruled[new.network, new.external_id] = ruled
         return read
 
     def _read(self, new: NewMention, source: str, lands: bool) -> tuple[ReadMention, list[rules.ParsedRule]]:
@@ -165,17 +169,22 @@ class Intake:
         document = replace(document, watches=watches)
         return item, [rule for rule, matches in self._rules if matches(document)]
 
-    async def _store(self, page: PageToStore, ruled: dict[str, list[rules.ParsedRule]]) -> PollLine:
+    async def _store(self, page: PageToStore, ruled: Ruled) -> PollLine:
         if not self._known:
             await mentions.sync_watches(self._db, self._desk.watches)
             self._known = True
         now = utcnow()
 
         async def apply(connection: AsyncConnection, line: PollLine) -> None:
-            """Every rule that a mention calls for, on the case that it opened, in the transaction that opens it."""
-            opened = set(line.new_cases)
+            """Every rule that the mention which opened a case calls for, in the transaction that opens it. What was
+            muted stays as it is."""
+            standings = await journal.standings(connection, line.new_cases)
+            opened = {number for number, case in standings.items() if case.status is not CaseStatus.DISMISSED}
             for mention in await mentions.read(connection, line.new_mentions if opened else ()):
-                for rule in ruled.get(mention.external_id, ()) if mention.case_id in opened else ():
+                if mention.case_id not in opened:
+                    continue
+                opened.discard(mention.case_id)  # what else this page brings to the case did not open it
+                for rule in ruled.get((mention.network, mention.external_id), ()):
                     for decide in rule.do:
                         await _act(connection, mention, decide(now), now)
 
@@ -214,7 +223,7 @@ def _dated(new: NewMention, now: datetime) -> NewMention:
 
 def _bounded(new: NewMention) -> NewMention:
     """Within what an inbox can use: ids of a sane length, links that a browser may be given, counts that can be."""
-    if not new.author.handle:
+    if not safe_line(new.author.handle):
         raise Unreadable("it has no author")
     ids = (new.network, new.external_id, new.native_id, new.parent, new.thread, new.author.handle)
     if any(len(one) > IDENTITY_LIMIT for one in ids):

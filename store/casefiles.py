@@ -78,8 +78,11 @@ class CaseFile:
         if turned and self.now["status"] == CaseStatus.DONE:
             self.now.update(entering(CaseStatus.OPEN), due_at=now + reply_within)
 
-    def deleted(self) -> None:
+    def deleted(self, newest_left: int | None) -> None:
+        """A word of theirs, or of ours, is gone; the newest of theirs that is left stands for the case, if any is."""
         self.acts.append("delete")
+        if newest_left is not None:
+            self.now["newest_mention_id"] = newest_left
 
 
 class CaseFiles:

@@ -15,9 +15,9 @@ from store.domain.case import CaseStatus
 from store.domain.desk import Role
 from store.domain.errors import NotFound
 from store.domain.insight import AnswerTimes, Bucket, Count, Insights, IssueRow, Period, Voice
-from store.domain.mention import SentimentLabel
+from store.domain.mention import UNKNOWN_AUTHOR, SentimentLabel
 from store.domain.safetext import safe_line
-from store.tables import cases, issue, mention, mention_watch, watch
+from store.tables import author, cases, issue, mention, mention_watch, watch
 from store.types import to_micros
 
 __all__ = ["compute", "period", "span"]
@@ -94,8 +94,11 @@ def _when(condition: ColumnElement[bool]) -> ColumnElement[int]:
 _POSITIVE = _when(mention.c.sentiment == SentimentLabel.POSITIVE).label("positive")
 _NEGATIVE = _when(mention.c.sentiment == SentimentLabel.NEGATIVE).label("negative")
 _MOOD = (func.count().label("mentions"), _POSITIVE, _NEGATIVE)
+# Where a source names nobody, each mention is by somebody else.
+_NOBODY = mention.c.author_id.in_(select(author.c.id).where(author.c.handle == UNKNOWN_AUTHOR))
+_AUTHORS = func.count(distinct(case((_NOBODY, -mention.c.id), else_=mention.c.author_id))).label("authors")
 _TOTALS = (
-    func.count(distinct(mention.c.author_id)).label("authors"),
+    _AUTHORS,
     func.count(distinct(mention.c.case_id)).label("cases"),
 )
 
@@ -175,9 +178,8 @@ async def _voices(connection: AsyncConnection, scope: _Scope) -> tuple[Voice, ..
 async def _issues(connection: AsyncConnection, scope: _Scope, buckets: Buckets, limit: int) -> tuple[IssueRow, ...]:
     middle = scope.over.since + (scope.over.until - scope.over.since) / 2
     later = _when(mention.c.created_at >= middle).label("later")
-    authors = func.count(distinct(mention.c.author_id)).label("authors")
     largest = (
-        scope.select(mention.c.issue_id, func.count().label("mentions"), authors, _NEGATIVE, later)
+        scope.select(mention.c.issue_id, func.count().label("mentions"), _AUTHORS, _NEGATIVE, later)
         .where(mention.c.issue_id.is_not(None))
         .group_by(mention.c.issue_id)
         .order_by(func.count().desc(), func.max(mention.c.created_at).desc())

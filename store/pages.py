@@ -140,7 +140,7 @@ async def _sort(connection: AsyncConnection, page: PageToStore) -> _Sorted:
         found.duplicate += 1
         if before is not None and edits.is_edit(before, item, page.source):
             found.edited[before.id] = (before, item)
-        elif before is not None and item.watches and not before.ours:
+        if before is not None and item.watches and not before.ours:
             found.again.append((before.id, item))
     return found
 
@@ -255,9 +255,10 @@ async def _edit(
 async def _delete(connection: AsyncConnection, files: CaseFiles, page: PageToStore, *, now: datetime) -> None:
     case_ids = await edits.remove(connection, page.network, page.deleted, now=now)
     await files.take_ids(case_ids)
+    newest = await edits.newest_left(connection, case_ids)
     for case_id in case_ids:
         if file := files.of(case_id):
-            file.deleted()
+            file.deleted(newest.get(case_id))
 
 
 def _key(item: ReadMention) -> Key:

@@ -55,7 +55,7 @@ async def condition(connection: AsyncConnection, query: Node, *, me: str, now: d
 
 
 async def case_condition(connection: AsyncConnection, query: Node, *, me: str, now: datetime) -> ColumnElement[bool]:
-    """A condition over `tables.cases` alone: some mention of the case matches. A query of case fields only (status:,
+    """A condition over `tables.cases` alone: some word of theirs in the case matches. A query of case fields only (status:,
     assignee:, tag:) touches no mention and uses the indexes of `cases`; so do such parts of a longer one."""
     parts = query.nodes if isinstance(query, And) else (query,)
     of_cases = [part for part in parts if asks_only_cases(part)]
@@ -65,7 +65,7 @@ async def case_condition(connection: AsyncConnection, query: Node, *, me: str, n
     if of_mentions:
         on_mentions = Compiler(connection, me, now, mention.c.network)
         matches = await on_mentions.compile(of_mentions[0] if len(of_mentions) == 1 else And(of_mentions))
-        found = select(mention.c.case_id).where(matches)
+        found = select(mention.c.case_id).where(matches, mention.c.ours.is_(False))
         if on_mentions.asked_cases:
             found = found.join(cases, cases.c.id == mention.c.case_id)
         conditions.append(cases.c.id.in_(found))

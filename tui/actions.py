@@ -60,11 +60,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("back", "q", "back", "quit", "back; at the top: leave the program", INBOX, "Move", footer=9),
     Action("case.back", "q", "back", "back", "back to the list", CASE, "Move", footer=8),
     Action("case.word", "enter,o", "entry(1)", "next in thread", "next word of the thread", CASE, "Move", 1),
-    Action("case.word_back", "backspace", "entry(-1)", "previous in thread", "previous word of the thread", CASE, "Move"),
+    Action(
+        "case.word_back", "backspace", "entry(-1)", "previous in thread", "previous word of the thread", CASE, "Move"
+    ),
     Action("case.next", "J", "neighbour(1)", "next case", "next case of the list", CASE, "Move", footer=6),
     Action("case.previous", "K", "neighbour(-1)", "previous case", "previous case of the list", CASE, "Move"),
     Action("clear", "escape,left", "clear", "back", "end range, filter, search or marks; else back", DESK, "Move"),
-    Action("place.back", "q,escape", "back", "back", "back to where you came from", INSIGHTS + HEALTH, "Move", footer=8),
+    Action(
+        "place.back", "q,escape", "back", "back", "back to where you came from", INSIGHTS + HEALTH, "Move", footer=8
+    ),
     Action("insights.left", "left,h", "bar(-1)", "column left", "one column to the left", INSIGHTS, "Move"),
     Action("insights.right", "right,l", "bar(1)", "column right", "one column to the right", INSIGHTS, "Move"),
     # Mark
@@ -81,9 +85,36 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("case.note", "c", "note", "note", "internal note; cannot leave the house", DESK, "Answer", 0, "compose"),
     Action("case.settle", "D", "settle", "settle", "recall, or decide about an answer that got stuck", CASE, "Answer"),
-    Action("compose.review", "ctrl+d,alt+enter", "review", "go on", "the last look, then send; keep the note", COMPOSE, "Write", 1),
-    Action("compose.leave", "escape", "leave_composer", "leave", "leave; what is written is kept", COMPOSE, "Write", footer=2),
-    Action("compose.editor", "ctrl+g", "editor", "editor", "write in the editor that EDITOR names", COMPOSE, "Write", footer=3),
+    Action(
+        "compose.review",
+        "ctrl+d,alt+enter",
+        "review",
+        "go on",
+        "the last look, then send; keep the note",
+        COMPOSE,
+        "Write",
+        1,
+    ),
+    Action(
+        "compose.leave",
+        "escape",
+        "leave_composer",
+        "leave",
+        "leave; what is written is kept",
+        COMPOSE,
+        "Write",
+        footer=2,
+    ),
+    Action(
+        "compose.editor",
+        "ctrl+g",
+        "editor",
+        "editor",
+        "write in the editor that EDITOR names",
+        COMPOSE,
+        "Write",
+        footer=3,
+    ),
     Action("case.forward", "f", "forward", "forward", "forward to a department", DESK, "Answer"),
     Action("case.escalate", "E", "escalate", "escalate", "hand it to a team, with a reason", DESK, "Answer"),
     # Decide
@@ -110,18 +141,36 @@ ACTIONS: tuple[Action, ...] = (
     Action("link.show", "v", "link", "show link", "show where the post is", DESK, "Look"),
     Action("link.open", "O", "open_link", "open link", "open it in a browser on this machine", DESK, "Look"),
     Action("link.copy", "y", "copy_link", "copy link", "copy its link; works over SSH", DESK, "Look"),
-    Action("insights.drill", "enter,o", "drill", "open", "list the cases behind the number", INSIGHTS, "Look", footer=1),
+    Action(
+        "insights.drill", "enter,o", "drill", "open", "list the cases behind the number", INSIGHTS, "Look", footer=1
+    ),
     Action("insights.shorter", "[", "period(-1)", "shorter", "a shorter period", INSIGHTS, "Look", footer=2),
     Action("insights.longer", "]", "period(1)", "longer", "a longer period", INSIGHTS, "Look", footer=3),
     *(
         Action(
-            f"insights.{n}", str(n), f"take_period({n - 1})", f"last {length}", "1 day, 7, 14, 30, 90 days, 1 year",
-            INSIGHTS, "Look", listed=n == 1, shown="1-6",
+            f"insights.{n}",
+            str(n),
+            f"take_period({n - 1})",
+            f"last {length}",
+            "1 day, 7, 14, 30, 90 days, 1 year",
+            INSIGHTS,
+            "Look",
+            listed=n == 1,
+            shown="1-6",
         )
         for n, length in enumerate(PERIODS, 1)
     ),
     Action("insights.watch", "w", "watch", "watch", "of one watch or of all", INSIGHTS, "Look", footer=4),
-    Action("insights.mood", "m", "mood", "mood", "net sentiment in the volume's place, and back", INSIGHTS, "Look", footer=5),
+    Action(
+        "insights.mood",
+        "m",
+        "mood",
+        "mood",
+        "net sentiment in the volume's place, and back",
+        INSIGHTS,
+        "Look",
+        footer=5,
+    ),
     Action("insights.define", "?", "define", "what is it", "what the number means", INSIGHTS, "Look", footer=6),
     Action("health.poll", "r", "poll", "poll now", "poll this source now", HEALTH, "Look", footer=1),
     Action("health.poll_all", "R", "poll_all", "poll all", "poll every source now", HEALTH, "Look", footer=2),

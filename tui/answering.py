@@ -31,8 +31,9 @@ def obstacle(desk: Desk, row: InboxRow) -> str:
 
 
 def parent_of(detail: CaseDetail) -> Mention | None:
-    """What an answer answers: their newest word."""
-    return next((mention for mention in reversed(detail.mentions) if not mention.ours), None)
+    """What an answer answers: their newest word that is still there."""
+    theirs = (one for one in reversed(detail.mentions) if not one.ours and one.deleted_at is None)
+    return next(theirs, None)
 
 
 def visibility(desk: Desk, parent: Mention) -> str:

@@ -104,7 +104,7 @@ class Keyboard:
             await self.app.pass_on(event)
 
     async def _type(self, field: Input | TextArea, event: events.Key) -> None:
-        """A key for a text field. One that the field has from the registry is an action, and what follows waits for it."""
+        """A key for a text field. One that it has from the registry is an action, and what follows waits for it."""
         self._typed_at = monotonic()
         found = self.app.screen.active_bindings.get(event.key)
         acts = found is not None and found.node is field and found.binding.id is not None

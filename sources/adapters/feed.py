@@ -131,9 +131,10 @@ class Feed:
         times = _times(entry)
         created_at = times[0] if times and times[0] <= now + AHEAD else now
         edited = len(times) == 2 and times[1] > times[0]
+        name = _name(entry)
         return NewMention(
             network="feed",
-            external_id=f"{self._scope}:{_name(entry)}",
+            external_id=f"{self._scope}:{name}",
             author=NewAuthor(
                 fields.identifier(author) or "unknown",
                 author,
@@ -145,7 +146,9 @@ class Feed:
             title=title,
             url=link,
             type=MentionType.ARTICLE,
-            native_id=_name(entry),
+            native_id=name,
+            # A URI names one article in every feed that has it; "1" is the first article of many blogs.
+            thread=name if ":" in name else f"{self._scope}:{name}",
             language_hint=fields.identifier(entry["language"])[:35],
             edited_at=times[1] if edited else None,
             raw=fields.raw(entry),

@@ -15,8 +15,9 @@ import json
 import re
 import sys
 from typing import Any
+from urllib.parse import urljoin
 
-ENTRIES = 2_000
+ENTRIES = 10_000
 CPU_SECONDS = 3
 MEMORY = 768 * 1024 * 1024
 
@@ -24,7 +25,13 @@ MEMORY = 768 * 1024 * 1024
 def document(body: bytes, kind: str, url: str) -> dict[str, Any]:
     """Raises ValueError where it is no feed."""
     start = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    return _json_feed(body) if start == b"{" else _xml_feed(body, kind, url)
+    return _json_feed(body, url) if start == b"{" else _xml_feed(body, kind, url)
+
+
+def _bound(entries: list[Any]) -> None:
+    # To read the first ones only would lose those that come behind, which may be the newest.
+    if len(entries) > ENTRIES:
+        raise ValueError(f"more than {ENTRIES:,} entries")
 
 
 def _xml_feed(body: bytes, kind: str, url: str) -> dict[str, Any]:
@@ -38,12 +45,13 @@ def _xml_feed(body: bytes, kind: str, url: str) -> dict[str, Any]:
     )
     if not parsed.entries and (not parsed.get("version") or not parsed.feed):
         raise ValueError("not a feed")
+    _bound(parsed.entries)
     return {
         "title": parsed.feed.get("title", ""),
         "link": parsed.feed.get("link", ""),
         "ttl": parsed.feed.get("ttl", ""),
         "whole": type(parsed.get("bozo_exception")).__name__ != "SAXParseException",
-        "entries": [_entry(entry, parsed.feed) for entry in parsed.entries[:ENTRIES]],
+        "entries": [_entry(entry, parsed.feed) for entry in parsed.entries],
     }
 
 
@@ -81,7 +89,7 @@ def _seconds(parts: Any) -> int | None:
         return None
 
 
-def _json_feed(body: bytes) -> dict[str, Any]:
+def _json_feed(body: bytes, url: str) -> dict[str, Any]:
     """https://www.jsonfeed.org/version/1.1/"""
     try:
         feed = json.loads(body)
@@ -89,24 +97,25 @@ def _json_feed(body: bytes) -> dict[str, Any]:
         raise ValueError("not a feed") from None
     if not isinstance(feed, dict) or not isinstance(feed.get("items"), list):
         raise ValueError("not a feed")
-    items = [item for item in feed["items"][:ENTRIES] if isinstance(item, dict)]
+    _bound(feed["items"])
+    items = [item for item in feed["items"] if isinstance(item, dict)]
     return {
         "title": feed.get("title", ""),
         "link": feed.get("home_page_url", ""),
         "ttl": "",
         "whole": True,
-        "entries": [_item(item, feed) for item in items],
+        "entries": [_item(item, feed, url) for item in items],
     }
 
 
-def _item(item: dict[str, Any], feed: dict[str, Any]) -> dict[str, Any]:
+def _item(item: dict[str, Any], feed: dict[str, Any], url: str) -> dict[str, Any]:
     own = item.get("authors") or ([item["author"]] if item.get("author") else None)
     authors = own or feed.get("authors")
     author = authors[0] if isinstance(authors, list) and authors and isinstance(authors[0], dict) else {}
-    name = item.get("id", "")
+    name, link = item.get("id", ""), item.get("url") or item.get("external_url") or ""
     return {
         "id": str(name) if isinstance(name, int | float) else name,
-        "link": item.get("url") or item.get("external_url") or "",
+        "link": urljoin(url, link) if link and isinstance(link, str) else "",
         "title": item.get("title", ""),
         "title_html": False,
         "text": item.get("content_text") or ("" if item.get("content_html") else item.get("summary", "")),

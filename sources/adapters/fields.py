@@ -54,8 +54,9 @@ def count(value: Any) -> int | None:
 
 
 def moment(value: Any) -> datetime:
-    """A time: ISO 8601 (naive is UTC), an RFC 2822 date, or seconds or milliseconds since 1970. Raises ValueError."""
-    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{6,20}(\.[0-9]+)?\s*", value):
+    """A time: ISO 8601 (naive is UTC; 20261121 is a day), an RFC 2822 date, or seconds or milliseconds since 1970.
+    Raises ValueError."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{9,20}(\.[0-9]+)?\s*", value):
         value = float(value)
     try:
         at = _moment(value)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sources.adapters import file_mentions, file_records
+from sources.adapters.file_mentions import Twins
 from sources.adapters.file_records import Record
 from sources.errors import Unreachable
 from sources.protocol import Page, Setup
@@ -125,12 +126,24 @@ def _pages(
     growing: bool,
     size: int,
 ) -> Iterator[Page]:
-    offset, line = _resumed(handle, bookmark)
+    start, line = _resumed(handle, bookmark)
+    offset = start
     since = datetime.fromisoformat(bookmark["since"]) if bookmark.get("since") else None
     mentions: list[NewMention] = []
     rejected: list[Rejected] = []
-    seen: Counter[str] = Counter()
     given = 0
+
+    def earlier() -> Counter[str]:
+        """The records before `start` once more, in a handle of its own: reading goes on in the other meanwhile."""
+        counting = Twins()
+        with path.open("rb") as again:
+            for record in _records(again, kind, 0, 1, growing) if start else ():
+                if record.end > start:
+                    break
+                _mention(record, kind, network, undated, counting)
+        return counting.counted()
+
+    twins = Twins(earlier)
 
     def page() -> Page:
         mark = {**bookmark, **_mark(handle, offset, line)}
@@ -139,7 +152,7 @@ def _pages(
     for record in _records(handle, kind, offset, line, growing):
         after = handle.tell()
         offset, line = record.end, record.end_line
-        mention = _mention(record, kind, network, undated, seen)
+        mention = _mention(record, kind, network, undated, twins)
         if isinstance(mention, Rejected):
             rejected.append(mention)
         elif since is None or mention.created_at >= since:
@@ -163,13 +176,13 @@ def _records(handle: BinaryIO, kind: str, offset: int, line: int, growing: bool)
     return file_records.csv_rows(handle, offset, line, columns, delimiter, growing=growing)
 
 
-def _mention(record: Record, kind: str, network: str, undated: datetime, seen: Counter[str]) -> NewMention | Rejected:
+def _mention(record: Record, kind: str, network: str, undated: datetime, twins: Twins) -> NewMention | Rejected:
     error = record.error
     if not error:
         try:
             if kind == "mbox":
                 return file_mentions.from_mail(record.value, record.raw, undated=undated)
-            return file_mentions.from_fields(record.value, record.raw, network=network, undated=undated, seen=seen)
+            return file_mentions.from_fields(record.value, record.raw, network=network, undated=undated, twins=twins)
         except ValueError as reason:
             error = str(reason)
     return Rejected(f"line {record.line}", error, record.raw[: file_records.RECORD_LIMIT])

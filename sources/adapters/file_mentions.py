@@ -6,7 +6,7 @@ import email
 import email.policy
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import Any
@@ -36,14 +36,30 @@ TYPES = frozenset(kind.value for kind in MentionType)
 NETWORK_LIMIT = 40
 
 
-def from_fields(
-    given: Mapping[str, Any], raw: bytes, *, network: str, undated: datetime, seen: Counter[str] | None = None
-) -> NewMention:
+class Twins:
+    """How often each content without an id has come in a file: two people may write "Thanks!", and reading the same
+    file again still adds nothing. What stands before the place where reading goes on is counted by `earlier`, and only
+    when the first record without an id asks, because it means reading the file up to there."""
+
+    def __init__(self, earlier: Callable[[], Counter[str]] = Counter) -> None:
+        self._earlier = earlier
+        self._seen: Counter[str] | None = None
+
+    def name(self, digest: str) -> str:
+        if self._seen is None:
+            self._seen = self._earlier()
+        self._seen[digest] += 1
+        return digest if self._seen[digest] == 1 else f"{digest}-{self._seen[digest]}"
+
+    def counted(self) -> Counter[str]:
+        return self._seen or Counter()
+
+
+def from_fields(given: Mapping[str, Any], raw: bytes, *, network: str, undated: datetime, twins: Twins) -> NewMention:
     """A JSON object or a CSV row. `undated` is the time of a record that names none. Raises ValueError with the reason.
 
     `author` may be an object {handle, name, followers, url}, as earful's own output has it. Without an `id` the
-    content itself is the identity, with its how-manieth time in `seen`: two people may write "Thanks!", and reading the
-    same file again still adds nothing.
+    content itself is the identity (see Twins).
     """
     item = {field: _first(given, names) for field, names in NAMES.items()}
     text, html, title = (_words(item[name], name) for name in ("text", "html", "title"))
@@ -54,7 +70,7 @@ def from_fields(
     author = _author(item)
     dated = "" if created_at is None else created_at.isoformat()
     content = fields.digest(url, author.handle, dated, title, text, html)
-    name = fields.identifier(item["id"]) or _by_content(content, seen)
+    name = fields.identifier(item["id"]) or twins.name(content)
     kind = fields.text(item["type"]).strip().lower()
     return NewMention(
         network=fields.identifier(item["source"]).lower()[:NETWORK_LIMIT] or network,
@@ -84,13 +100,6 @@ def _created_at(given: Mapping[str, Any]) -> datetime | None:
                 if name == "created_at":
                     raise ValueError("created_at is not a time") from None
     return None
-
-
-def _by_content(digest: str, seen: Counter[str] | None) -> str:
-    if seen is None:
-        return digest
-    seen[digest] += 1
-    return digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
 
 
 def from_mail(source: bytes, raw: bytes, *, undated: datetime) -> NewMention:

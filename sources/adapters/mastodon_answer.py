@@ -76,17 +76,27 @@ class MastodonAnswers:
         since = (delivery.tried_at or delivery.created_at) - CLOCKS_DIFFER
         sent = self._addressed(delivery.text, parent.author.handle)
         own = await self._server.account_id(now=now)
+        parents = await self._names(parent.native_id, now)
         under, under_whole = await self._under(parent.native_id, now)
-        likeness, found = _most_alike(under, own, parent.native_id, sent, since)
+        likeness, found = _most_alike(under, own, parents, sent, since)
         if likeness >= SURELY:
             return ReadBack(found, complete=True)
         latest = (await self._server.list(f"/api/v1/accounts/{own}/statuses", _LATEST, now=now)).data
         far_enough = len(latest) < OWN_LATEST or any(_written(one) < since for one in latest)
-        likeness, found = _most_alike([*under, *latest], own, parent.native_id, sent, since)
+        likeness, found = _most_alike([*under, *latest], own, parents, sent, since)
         if likeness >= SURELY:
             return ReadBack(found, complete=True)
-        before, _ = _most_alike([*under, *latest], own, parent.native_id, sent, fields.EARLIEST)
+        before, _ = _most_alike([*under, *latest], own, parents, sent, fields.EARLIEST)
         return ReadBack(None, complete=under_whole and far_enough and likeness < MAYBE and before < SURELY)
+
+    async def _names(self, name: str, now: datetime) -> set[str]:
+        """The ids that an answer may name as its parent: on snac a post that is edited gets another one, and is still
+        found by the old one."""
+        answer = await self._server.ask(f"/api/v1/statuses/{quote(name, safe='')}")
+        if answer.status in (404, 410):
+            return {name}
+        status = whole(answer, now=now).json()
+        return {name, fields.identifier(status.get("id")) if isinstance(status, dict) else name}
 
     async def _under(self, name: str, now: datetime) -> tuple[list[Any], bool]:
         """(the posts of the thread below, whether these are all). A parent that is gone has none."""
@@ -119,7 +129,9 @@ class MastodonAnswers:
 _LATEST = (("limit", str(OWN_LATEST)), ("exclude_reblogs", "true"))
 
 
-def _most_alike(posts: list[Any], own: str, parent: str, sent: str, since: datetime) -> tuple[float, Receipt | None]:
+def _most_alike(
+    posts: list[Any], own: str, parents: set[str], sent: str, since: datetime
+) -> tuple[float, Receipt | None]:
     """(how alike, which): of our posts under this parent, none older than the delivery, the one most like it."""
     best: tuple[float, Receipt | None] = 0.0, None
     for post in posts:
@@ -127,7 +139,7 @@ def _most_alike(posts: list[Any], own: str, parent: str, sent: str, since: datet
             isinstance(post, dict)
             and isinstance(post.get("account"), dict)
             and fields.identifier(post["account"].get("id")) == own
-            and fields.identifier(post.get("in_reply_to_id")) == parent
+            and fields.identifier(post.get("in_reply_to_id")) in parents
             and (name := fields.identifier(post.get("id")))
             and _written(post) >= since
             and (likeness := _likeness(_plain(fields.text(post.get("content"))), sent)) > best[0]

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from sources.adapters import fields
-from sources.errors import BadAnswer, SourceError
+from sources.errors import BadAnswer, SourceError, Unauthorised
 from sources.http import Answer, Http, Request
 from sources.status import whole
 from store.domain.mention import JsonObject
@@ -61,11 +61,7 @@ class Server:
 
     async def get(self, path: str, params: Params = (), *, now: datetime) -> Got:
         """Raises SourceError; RateLimited with the time the server names."""
-        answer = await self.ask(path, params)
-        reset = reset_time(answer.headers, now)
-        whole(answer, now=now, reset=reset if answer.status == 429 else None)
-        left = fields.count(answer.headers.get("x-ratelimit-remaining"))
-        return Got(answer.json(), _below(answer.headers), left, reset if left == 0 else None)
+        return _got(await self.ask(path, params), now)
 
     async def list(self, path: str, params: Params = (), *, now: datetime) -> Got:
         got = await self.get(path, params, now=now)
@@ -78,7 +74,10 @@ class Server:
         if not self.secrets:
             return ""
         if self._account is None:
-            account = (await self.get("/api/v1/accounts/verify_credentials", now=now)).data
+            answer = await self.ask("/api/v1/accounts/verify_credentials")
+            if answer.status == 422:  # Mastodon says it of an application's own token, snac of one it does not know
+                raise Unauthorised(f"{self.url} knows no account by this token")
+            account = _got(answer, now).data
             if not isinstance(account, dict) or not fields.identifier(account.get("id")):
                 raise BadAnswer(f"{self.url} does not say whose token it is")
             self._account = account
@@ -96,6 +95,13 @@ class Server:
                 except SourceError:
                     return Facts()
         return self._facts or Facts()
+
+
+def _got(answer: Answer, now: datetime) -> Got:
+    reset = reset_time(answer.headers, now)
+    whole(answer, now=now, reset=reset if answer.status == 429 else None)
+    left = fields.count(answer.headers.get("x-ratelimit-remaining"))
+    return Got(answer.json(), _below(answer.headers), left, reset if left == 0 else None)
 
 
 def _facts(instance: Any) -> Facts:

@@ -15,7 +15,7 @@ from store.database import Database
 from store.domain.action import Assign
 from store.domain.case import CaseStatus, InboxRow, Priority
 from store.domain.errors import BadInput
-from store.domain.mention import JsonObject, SentimentLabel
+from store.domain.mention import UNKNOWN_AUTHOR, JsonObject, SentimentLabel
 from store.domain.safetext import safe_line
 from store.domain.standing import Standing, entering
 from store.journal import Change
@@ -64,6 +64,10 @@ async def _muted(connection: AsyncConnection, kind: str, standing: Standing, wor
         case "author":
             handle = select(author.c.handle).where(author.c.id == standing.author_id)
             value = (await connection.execute(handle)).scalar_one()
+            if value == UNKNOWN_AUTHOR:
+                raise BadInput(
+                    "nobody is named here, and muting nobody would mute all of them; mute the thread or a word"
+                )
             return {"kind": kind, "network": standing.network, "value": value}
         case "thread":
             return {"kind": kind, "network": standing.network, "value": standing.thread}

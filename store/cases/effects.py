@@ -156,13 +156,14 @@ def _one_of_many(identity: str, case_id: int) -> str:
 
 
 async def _newest(connection: AsyncConnection, decided: Sequence[Change]) -> dict[int, Any]:
-    """The newest mention of theirs of each case, by case id. Raises BadInput for a case that has none left."""
+    """The newest mention of theirs of each case, by case id. Raises BadInput for a case that has none left: a network
+    refuses an answer to what is gone."""
     by_mention = {change.standing.newest_mention_id: change.standing.id for change in decided}
     numbers = [number for number in by_mention if number is not None]
     found: dict[int, Any] = {}
     said = select(mention, author.c.handle).join(author, author.c.id == mention.c.author_id)
     for some in chunks(numbers):
-        for row in await connection.execute(said.where(mention.c.id.in_(some))):
+        for row in await connection.execute(said.where(mention.c.id.in_(some), mention.c.deleted_at.is_(None))):
             found[by_mention[row.id]] = row
     for change in decided:
         if change.standing.id not in found:

@@ -353,6 +353,13 @@ async def test_what_a_server_says_when_it_cannot(
         await poll(adapter(server, http))
 
 
+async def test_a_token_of_no_account_is_a_refused_one(server: Server, http: Http, remote: FakeMastodon) -> None:
+    words = {"error": "This method requires an authenticated user"}
+    server.on("/api/v1/accounts/verify_credentials", json_reply(words, 422))
+    with pytest.raises(Unauthorised, match="no account"):
+        await poll(adapter(server, http, TOKEN))
+
+
 # Looking again.
 
 

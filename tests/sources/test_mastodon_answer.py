@@ -209,6 +209,16 @@ async def test_a_post_that_the_server_has_rewritten_is_never_proven_absent(
     assert await read_back(server, http, [], [rewritten], words=words) == (("777", True) if found else ("", False))
 
 
+async def test_a_parent_that_got_another_id_when_it_was_edited(
+    server: Server, http: Http, remote: FakeMastodon
+) -> None:
+    server.on("/api/v1/statuses/7", json_reply({"id": "8"}))
+    assert await read_back(server, http, [ours(parent="8")]) == ("777", True)
+    server.on("/api/v1/statuses/7", Reply(500))
+    with pytest.raises(Unreachable):
+        await read_back(server, http, [])
+
+
 async def test_of_two_answers_the_one_in_these_words_is_found(server: Server, http: Http, remote: FakeMastodon) -> None:
     both = [ours("1", words="We refund 20 EUR on Monday"), ours("2", words="We refund 30 EUR on Monday")]
     assert await read_back(server, http, both, words="We refund 30 EUR on Monday") == ("2", True)

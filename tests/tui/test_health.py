@@ -18,9 +18,8 @@ from tests.tui.test_inbox import DESK, running, said, until
 from tui.screens.health import HealthScreen
 from tui.widgets.lines import Lines
 
-NOW = datetime.now(UTC).replace(microsecond=0)
 SOURCES = tuple(
-    SourceConfig("feed", name, options={"feed": f"https://{name}.example/rss"}, every=timedelta(minutes=5))
+    SourceConfig("feed", name, options={"feed": f"https://{name}.example/rss"}, every=timedelta(days=1))
     for name in ("good", "slow", "shut", "away", "fresh")
 )
 WITH_SOURCES = replace(DESK, sources=SOURCES)
@@ -32,18 +31,18 @@ def path(tmp_path: Path) -> Path:
 
 
 async def polled(path: Path, *, error: str = "401: it does not let us in") -> None:
-    """good: a minute ago; slow: an hour ago and overdue since; shut: its token is refused; away: gone; fresh: never."""
-    database = Database(path)
+    """good: a minute ago; slow: four days ago, overdue; shut: its token is refused; away: gone; fresh: never."""
+    database, now = Database(path), datetime.now(UTC)
     await database.open()
 
     async def page(source: str, at: datetime, **fields: object) -> None:
         given = {"source": source, "stream": "feed", "started_at": at, "asked": "feed", "bookmark": {}}
-        await factories.land(database, now=at, **(given | {"next_poll_at": at + timedelta(minutes=5)} | fields))  # type: ignore[arg-type]
+        await factories.land(database, now=at, **(given | {"next_poll_at": at + timedelta(days=1)} | fields))  # type: ignore[arg-type]
 
-    await page("good", NOW - timedelta(minutes=1), quota_left=290)
-    await page("slow", NOW - timedelta(hours=1))
-    await page("shut", NOW - timedelta(minutes=2), error=error, state="unauthorised", failures=3, bookmark=None)
-    await page("away", NOW - timedelta(minutes=3), error="410: gone for good", state="gone", failures=1)
+    await page("good", now - timedelta(seconds=70), quota_left=290)
+    await page("slow", now - timedelta(days=4))
+    await page("shut", now - timedelta(minutes=2), error=error, state="unauthorised", failures=3, bookmark=None)
+    await page("away", now - timedelta(minutes=3), error="410: gone for good", state="gone", failures=1)
     await database.close()
 
 
@@ -59,8 +58,8 @@ async def test_what_ails_is_loud_and_what_is_well_is_calm(path: Path) -> None:
         assert isinstance(screen, HealthScreen)
         shown = rows(screen)
         for name, words in (
-            ("good", ("✓ ok", "1m ago", "290")),
-            ("slow", ("⚠ late", "1h ago")),
+            ("good", ("✓ ok", "m ago", "290")),
+            ("slow", ("⚠ late", "4d ago")),
             ("shut", ("⚠ unauthorised", "never", "3")),
             ("away", ("⚠ gone", "–")),
             ("fresh", ("⚠ never polled",)),

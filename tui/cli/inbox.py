@@ -16,6 +16,7 @@ from tui.cli.records import case_line, case_record
 from tui.nearest import did_you_mean
 from tui.output import Output
 from tui.settings import Settings
+from tui.times import local_zone
 from tui.wiring import with_store
 
 PAGE = 500
@@ -45,13 +46,14 @@ def print_inbox(
     call: Call, settings: Settings, *, view: str | None = None, search: str | None = None, limit: int | None = None
 ) -> None:
     out, query = call.out, filter_of(settings.desk, view, search)
+    now = call.now.astimezone(local_zone())  # the days of a query are the reader's
 
     async def stream(db: Database) -> int:
         after: cases.Place | None = None
         shown = 0
         while limit is None or shown < limit:
             size = PAGE if limit is None else min(PAGE, limit - shown)
-            page = await cases.listing(db, query, me=settings.agent, now=call.now, limit=size, after=after)
+            page = await cases.listing(db, query, me=settings.agent, now=now, limit=size, after=after)
             await print_cases(db, page, out)
             shown += len(page)
             if len(page) < size:

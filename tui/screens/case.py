@@ -23,7 +23,7 @@ from tui.deeds import Deeds
 from tui.messages import Pulse, StoreChanged
 from tui.quiet import quietly
 from tui.screens import make
-from tui.screens.inbox import InboxScreen
+from tui.screens.inbox import InboxScreen, by_author
 from tui.widgets.composer import Composer, Kind
 from tui.widgets.facts import Facts, Head, Others, head, panel
 from tui.widgets.status_line import KeysLine, StatusLine
@@ -113,7 +113,7 @@ class CaseScreen(Writing, Deeds, Screen[None]):
         if self.detail is None:
             return
         row, database, now = self.detail.row, await self.app.database(), datetime.now(UTC)
-        node = parse(f"{_author(row)} -id:{row.id}")
+        node = parse(f"{by_author(row)} -id:{row.id}")
         counted = await cases.count(database, node, me=self.app.agent, now=now, ceiling=OTHERS_COUNTED)
         newest = await cases.listing(database, node, me=self.app.agent, now=now, limit=OTHERS_SHOWN)
         if row.id == self.case_id:
@@ -270,7 +270,7 @@ class CaseScreen(Writing, Deeds, Screen[None]):
     def action_person(self) -> None:
         if self.detail is not None:
             row = self.detail.row
-            self.app.push_screen(make("found", _author(row), f"all cases of {row.handle} on {row.network}"))
+            self.app.push_screen(make("found", by_author(row), f"all cases of {row.handle} on {row.network}"))
 
     def action_back(self) -> None:
         self.app.flow(self._back())
@@ -287,8 +287,3 @@ class CaseScreen(Writing, Deeds, Screen[None]):
             self.action_facts()
         else:
             self.action_back()
-
-
-def _author(row: InboxRow) -> str:
-    handle = row.handle.replace('"', " ")
-    return f'author:"{handle}" network:"{row.network}"'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from datetime import UTC, datetime
+from functools import partial
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -17,11 +18,11 @@ from textual.widgets import Input, Static
 
 from store.domain.case import InboxRow
 from store.domain.errors import QueryError
-from store.domain.query import And, parse, words_of
-from store.domain.words import fold
+from store.domain.query import And, parse
 from tui import actions
 from tui.deeds import Deeds
 from tui.messages import Pulse
+from tui.quiet import quietly
 from tui.safe import clip
 from tui.screens import make
 from tui.screens.inbox_loading import FIRST, GROW
@@ -70,12 +71,12 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
     @on(MentionList.Wanted)
     async def _wanted(self) -> None:
         if not self._fetching:
-            self.run_worker(self._quietly(self._fetch_rows()), group="rows")
+            quietly(self, self._fetch_rows, "rows")
 
     @on(MentionList.More)
     async def _more(self) -> None:
         self.limit = max(self.limit, len(self.listing) * GROW)
-        self.run_worker(self._quietly(self._load(arrivals=True)), group="load", exclusive=True)
+        quietly(self, partial(self._load, arrivals=True), "load")
 
     # What Deeds asks
 
@@ -110,7 +111,7 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
             row = self.listing.row(self.listing.cursor) if len(self.listing) else None
             preview.show_row(row, self.list.now)
             if row is not None:
-                self.run_worker(self._quietly(self._detail(row.id)), group="detail", exclusive=True)
+                quietly(self, partial(self._detail, row.id), "detail")
 
     async def _detail(self, case_id: int) -> None:
         await asyncio.sleep(REST_SECONDS)
@@ -233,11 +234,7 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
         wanted, view = parse(search), parse(self.view.query)
         self.search, self.everywhere = search, everywhere and bool(search)
         self.query_node = wanted if self.everywhere else And((view, wanted)) if view and wanted else wanted or view
-        self.list.hits = (
-            frozenset(f"{word}*" if f"{word}*" in fold(search) else word for word in words_of(wanted))
-            if wanted
-            else frozenset()
-        )
+        self.list.sought = wanted
         self.listing.clear()
         self.limit = FIRST
         self.list.scroll_to(y=0, animate=False, force=True)
@@ -246,7 +243,7 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
 
     def action_person(self) -> None:
         if row := self._row():
-            self._look_for(f'author:"{row.handle}" network:{row.network}', everywhere=True)
+            self._look_for(by_author(row), everywhere=True)
 
     def action_claim(self) -> None:
         self.app.flow(self._claim())
@@ -264,3 +261,9 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
         if self.listing.place(case_id) is None:
             self.open_view("mine")
         self.app.say(f"yours now: {why}")
+
+
+def by_author(row: InboxRow) -> str:
+    """The query that finds every case of the author of this one."""
+    handle = row.handle.replace('"', " ")
+    return f'author:"{handle}" network:"{row.network}"'

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
 from store.domain.desk import View
-from store.domain.errors import EarfulError
 from store.domain.query import Node
 from tui.listing import Listing
 from tui.messages import StoreChanged
+from tui.quiet import quietly
 from tui.safe import clip
+from tui.times import local_zone
 from tui.widgets.mention_list import MentionList
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ class Loading(Screen[None]):
         from store import cases
 
         database = await self.app.database()
-        now = datetime.now(UTC)
+        now = datetime.now(local_zone())  # the days of a query are the reader's
         began = asyncio.get_running_loop().time()
         if limit is not None:
             limit = max(limit, self.limit)
@@ -121,13 +123,6 @@ class Loading(Screen[None]):
             return "listening; the first mentions come in a moment"
         return f"nothing in {self.view.name}"
 
-    async def _quietly(self, work: object) -> None:
-        """Work that the agent did not ask for: its errors are told, not raised."""
-        try:
-            await work  # type: ignore[misc]
-        except EarfulError as error:
-            self.app.complain(error)
-
     def _changed(self, news: StoreChanged) -> None:
         self.listing.outdate(news.cases)
         if news.kinds & {"new", "case", "delivery"}:
@@ -135,4 +130,4 @@ class Loading(Screen[None]):
             self.set_timer(wait + 0.01, self._reload)
 
     def _reload(self) -> None:
-        self.run_worker(self._quietly(self._load(arrivals=True)), group="load", exclusive=True)
+        quietly(self, partial(self._load, arrivals=True), "load")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from store.domain.case import CaseStatus
 from store.domain.query import And, Field
 from tui.screens.inbox_loading import Loading
+from tui.times import local_zone
 from tui.widgets.preview import Preview
 
 
@@ -55,7 +56,7 @@ class Moves(Loading):
 
         untouched = Field("status", "", CaseStatus.NEW.value)
         node = And((self.query_node, untouched)) if self.query_node else untouched
-        return set(await cases.ids(await self.app.database(), node, me=self.app.agent, now=datetime.now(UTC)))
+        return set(await cases.ids(await self.app.database(), node, me=self.app.agent, now=datetime.now(local_zone())))
 
     def neighbour(self, step: int) -> int | None:
         """Move to the next or previous case and name it: the reader's J and K."""

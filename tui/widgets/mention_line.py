@@ -9,7 +9,7 @@ from datetime import datetime
 from rich.cells import cell_len
 
 from store.domain.case import CaseStatus, InboxRow, Priority
-from store.domain.words import words as split
+from store.domain.query import Node
 from tui import signs
 from tui.safe import clip, fit
 
@@ -22,12 +22,12 @@ NARROWEST_TEXT = 20
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a line depends on besides its row. `hits` are folded words to mark, "word*" whatever begins with one."""
+    """What a line depends on besides its row. What `sought` looks for is marked in the text."""
 
     width: int
     now: datetime
     me: str
-    hits: frozenset[str] = frozenset()
+    sought: Node | None = None
 
 
 def pieces(row: InboxRow, look: Look, *, cursor: bool, marked: bool) -> Iterator[Piece]:
@@ -64,12 +64,19 @@ def _text(row: InboxRow, look: Look, cells: int) -> Iterator[Piece]:
     yield count, "quiet"
     words = fit(said, cells - cell_len(count))
     start = 0
-    for word in split(words) if look.hits else ():
-        if word.folded in look.hits or any(h[-1] == "*" and word.folded.startswith(h[:-1]) for h in look.hits):
-            yield words[start : word.start], ""
-            yield words[word.start : word.end], "hit"
-            start = word.end
+    for first, end in _hits(look.sought, words):
+        yield words[start:first], ""
+        yield words[first:end], "hit"
+        start = end
     yield words[start:], ""
+
+
+def _hits(sought: Node | None, words: str) -> list[tuple[int, int]]:
+    if sought is None:
+        return []
+    from sources.text.match import hits  # only a search pays for it
+
+    return hits(sought, words)
 
 
 def _side(row: InboxRow, look: Look) -> str:

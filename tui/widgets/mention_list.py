@@ -16,6 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from store.domain.case import InboxRow
+from store.domain.query import Node
 from tui import signs
 from tui.listing import Listing
 from tui.safe import fit
@@ -66,7 +67,7 @@ class MentionList(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(id=id)
         self.listing = listing
         self.me = me
-        self.hits: frozenset[str] = frozenset()
+        self.sought: Node | None = None
         self.now = datetime.now(UTC)
         self.words_of_emptiness = ""
         self._still = False  # while lines move under a screen that stays as it is
@@ -217,7 +218,7 @@ class MentionList(ScrollView, can_focus=True, inherit_bindings=False):
         over = self._style("cursor") if cursor else base
         if row is None:
             return Strip([Segment(fit(("▌" if cursor else " ") + " …", width), over)], width)
-        look = Look(width=width, now=self.now, me=self.me, hits=self.hits)
+        look = Look(width=width, now=self.now, me=self.me, sought=self.sought)
         segments: list[Segment] = []
         for text, name in pieces(row, look, cursor=cursor, marked=marked):
             # The line under the cursor is one colour: its signs say it all, and colours on a bar are hard to read.
