@@ -27,6 +27,16 @@ def is_public(address: str) -> bool:
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 
 
+def is_web(url: str) -> bool:
+    """Whether it is a whole http(s) address, with a host and no impossible port."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in PORTS and bool(parts.hostname)
+
+
 def shown(url: str) -> str:
     """A URL as errors and the ledger may show it: scheme://host/path, without user, query and fragment."""
     try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
-from sources import issues
-from sources.errors import in_words
+from sources import issues, schedule
+from sources.errors import RateLimited, in_words
 from sources.intake import Intake
 from sources.poller import Source
 from sources.stopping import Stopped, pause, unless
@@ -21,10 +22,11 @@ from store.domain.poll import PollLine
 
 WAKE = 20.0  # seconds between two rounds of each
 ISSUES = 60.0
-RECHECK = 600.0
+RECHECK = 120.0
 TRIM = 3_600.0
+REST = 10  # times as long as a round took, at least
 RECHECK_DEADLINE = 120.0
-RECHECK_AGE = timedelta(hours=1)
+RECHECK_AGE = timedelta(minutes=5)
 RECHECK_LIMIT = 40
 CHANGES_KEPT = timedelta(days=2)
 
@@ -64,19 +66,29 @@ class Chores:
             self._news = False
             await issues.refresh(self._db, self._desk, now=utcnow())
 
-    async def recheck(self, source: Source) -> None:
+    async def recheck_all(self, names: Collection[str]) -> list[PollLine]:
+        """One round of these sources: the lines of what changed. What goes wrong is told, and tried in the next one."""
+        lines: list[PollLine | None] = []
+        for name in names:
+            try:
+                lines.append(await self.recheck(self._sources[name]))
+            except Exception as error:
+                self._tell(name, "recheck", error)
+        return [line for line in lines if line is not None]
+
+    async def recheck(self, source: Source) -> PollLine | None:
         """Look again at the originals of what is being worked on: edits come in as mentions, the gone lose theirs."""
         name, started_at = source.config.name, utcnow()
         due = await mentions.to_recheck(self._db, name, now=started_at, age=RECHECK_AGE, limit=RECHECK_LIMIT)
         if not due:
-            return
+            return None
+        line: PollLine | None = None
         async with asyncio.timeout(RECHECK_DEADLINE):
             page = await source.adapter.recheck(due, now=started_at)
         if page is not None and (page.mentions or page.deleted or page.rejected):
             line = await self._intake.take(
                 name,
                 source.network,
-                None,
                 "recheck",
                 replace(page, bookmark=None),
                 started_at=started_at,
@@ -84,23 +96,39 @@ class Chores:
             )
             self._on_line(line)
         await mentions.mark_checked(self._db, [mention.id for mention in due], now=utcnow())
+        return line
 
     async def _trim(self) -> None:
         await changes.trim(self._db, before=utcnow() - CHANGES_KEPT)
 
     async def _every(
-        self, stop: asyncio.Event, seconds: float, what: str, chore: Callable[[], Awaitable[None]], source: str = ""
+        self,
+        stop: asyncio.Event,
+        seconds: float,
+        what: str,
+        chore: Callable[[], Coroutine[Any, Any, object]],
+        source: str = "",
     ) -> None:
-        """A chore that fails is told and tried again in its next round."""
-
-        async def once() -> None:
-            await chore()
-
+        """A chore that fails is told and tried again in its next round. One that takes long, as finding issues among
+        many mentions does, comes round more rarely: the screens share this process."""
+        clock = asyncio.get_running_loop().time
         while not stop.is_set():
+            began, rest = clock(), 0.0
             try:
-                await unless(stop, once())
+                await unless(stop, chore())
             except Stopped:
                 return
             except Exception as error:
-                self._on_line(PollLine(0, source, what, utcnow(), what, 0, 0, 0, 0, 0, 0.0, in_words(error)))
-            await pause(stop, seconds)
+                self._tell(source, what, error)
+                rest = _wished(error)
+            await pause(stop, max(seconds, rest, REST * (clock() - began)))
+
+    def _tell(self, source: str, what: str, error: Exception) -> None:
+        self._on_line(PollLine(0, source, what, utcnow(), what, 0, 0, 0, 0, 0, 0.0, in_words(error)))
+
+
+def _wished(error: Exception) -> float:
+    """For how many seconds a source asks to be left alone."""
+    if isinstance(error, RateLimited) and error.retry_at is not None:
+        return min(error.retry_at - utcnow(), schedule.FAR).total_seconds()
+    return 0.0

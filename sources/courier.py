@@ -143,11 +143,13 @@ class Courier:
         if delivery.kind is DeliveryKind.REPLY:
             channel = self._channels.get(delivery.source)
             if channel is None or delivery.mention_id is None:
-                raise Refused(self._unable.get(delivery.source, f"the source {delivery.source} cannot answer"))
+                why = f"the source {delivery.source} cannot answer; answer on its own page"
+                raise Refused(self._unable.get(delivery.source, why))
             return partial(channel.send, delivery, await mentions.get(self._db, delivery.mention_id))
         forwarder = self._forwarders.get(delivery.target)
         if forwarder is None:
-            raise Refused(self._unable.get(delivery.target, f"{delivery.target} has no address in the configuration"))
+            why = f"{delivery.target} has no address; give it `to` in the configuration"
+            raise Refused(self._unable.get(delivery.target, why))
         return partial(forwarder.send, delivery, await cases.get(self._db, delivery.case_id))
 
     async def _send(self, delivery: Delivery, post: Post) -> Delivery:

@@ -22,7 +22,7 @@ from store.domain.clock import utcnow
 from store.domain.desk import Desk, Watch
 from store.domain.errors import BadInput, Conflict
 from store.domain.mention import Mention, NewMention, ReadMention
-from store.domain.poll import Cursor, PageToStore, PollLine, Rejected
+from store.domain.poll import PageToStore, PollLine, Rejected
 from store.domain.safetext import safe_line
 
 A_BITE = 20  # mentions read in a thread at a time, so that a stop need not wait for a long page
@@ -66,7 +66,6 @@ class Intake:
         self,
         source: str,
         network: str,
-        cursor: Cursor | None,
         stream: str,
         page: Page,
         *,

@@ -98,9 +98,12 @@ class Poller:
     async def _turn(self, name: str, due: list[Cursor], stop: asyncio.Event, *, pages: int | None) -> list[PollLine]:
         lines: list[PollLine] = []
         try:
+            left_alone: datetime | None = None
             for cursor in due:
-                if not stop.is_set():
-                    await self._poll(self._sources[name], cursor, stop, lines, pages)
+                if left_alone is not None:  # a source counts the requests of all its streams together
+                    await cursors.postpone(self._db, name, cursor.stream, until=left_alone)
+                elif not stop.is_set():
+                    left_alone = await self._poll(self._sources[name], cursor, stop, lines, pages)
         except Exception as error:  # the store, mostly: nothing can be written down now
             lines.append(self._tell(name, due[0].stream, error))
             await pause(stop, STORE_PAUSE if pages else 0)
@@ -108,10 +111,12 @@ class Poller:
 
     async def _poll(
         self, source: Source, cursor: Cursor, stop: asyncio.Event, lines: list[PollLine], pages: int | None
-    ) -> None:
-        """One poll of one stream, page by page. Raises StoreError only."""
-        name, done, started_at = source.config.name, 0, utcnow()
+    ) -> datetime | None:
+        """One poll of one stream, page by page. Until when the whole source wants no more requests, where it says so.
+        Raises StoreError only."""
+        name, every, done, started_at = source.config.name, source.config.every, 0, utcnow()
         wish: datetime | None = None
+        quota_left: int | None = None
         answers: AsyncIterator[Page] | None = None
         try:
             answers = source.adapter.pages(cursor, now=started_at)
@@ -123,7 +128,6 @@ class Poller:
                 line = await self._intake.take(
                     name,
                     source.network,
-                    cursor,
                     cursor.stream,
                     page or Page(asked=cursor.stream),  # nothing at all is worth a line too
                     started_at=started_at,
@@ -133,11 +137,11 @@ class Poller:
                 self._on_line(line)
                 if page is None:
                     break
-                done, wish, started_at = done + 1, page.next_poll_at, utcnow()
+                done, wish, quota_left, started_at = done + 1, page.next_poll_at, page.quota_left, utcnow()
             if done != pages:
-                every, now = source.config.every, utcnow()
-                later = schedule.after_success(every, now=now, asked_for=wish, chance=random.random())
+                later = schedule.after_success(every, now=utcnow(), asked_for=wish, chance=random.random())
                 await cursors.postpone(self._db, name, cursor.stream, until=later)
+                return later if quota_left == 0 and wish is not None else None
         except Stopped:
             pass
         except StoreError:
@@ -146,9 +150,13 @@ class Poller:
             failures = 1 if done else cursor.failures + 1
             lines.append(await self._failed(source, replace(cursor, failures=failures), error, started_at))
             self._on_line(lines[-1])
+            if isinstance(error, RateLimited) and error.retry_at is not None:
+                chance = random.random()
+                return schedule.after_failure(every, 1, now=utcnow(), retry_at=error.retry_at, chance=chance)
         finally:
             if isinstance(answers, AsyncGenerator):
                 await answers.aclose()
+        return None
 
     async def _next(self, answers: AsyncIterator[Page]) -> Page | None:
         try:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import tomllib
 
+from sources.addresses import is_web
 from sources.protocol import Adapter, Option, Setup, SourceType
 from store.domain.desk import SourceConfig
 from store.domain.errors import BadInput
@@ -107,11 +109,21 @@ def problems(config: SourceConfig) -> list[str]:
         for option in kind.options
         if option.required and not config.options.get(option.name)
     ]
+    found += [
+        f"`{option.name}` is written so: {option.name} = {option.example}"
+        for option in kind.options
+        if option.name in config.options and not _is_like(config.options[option.name], option.example)
+    ]
+    found += [
+        f"`{name}` is a whole address that begins with https:// or http://"
+        for name in ("feed", "items_url")
+        if isinstance(config.options.get(name), str) and not is_web(config.options[name])
+    ]
     if config.type == "feed" and not (config.url or config.options.get("feed")):
         found.append('`feed` is missing, for example feed = "https://example.org/blog.rss"')
     if config.type == "mastodon":
         tags = config.options.get("tags", [])
-        if not (isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)):
+        if isinstance(tags, list) and not all(isinstance(tag, str) for tag in tags):
             found.append('`tags` is a list of words, for example tags = ["acme"]')
         elif not (tags or config.token):
             found.append('without a token `tags` are needed, for example tags = ["acme"]')
@@ -130,6 +142,11 @@ def adapter(setup: Setup) -> Adapter:
     module, _, name = source_type(setup.config.type).adapter.partition(":")
     made: Adapter = getattr(importlib.import_module(module), name)(setup)
     return made
+
+
+def _is_like(value: object, example: str) -> bool:
+    """Whether it is a value of the same kind as this piece of TOML."""
+    return isinstance(value, type(tomllib.loads(f"x = {example}")["x"]))
 
 
 def _nearest(word: str, known: list[str]) -> str:

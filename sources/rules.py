@@ -10,21 +10,18 @@ A rule never answers in public.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sources.text import match
-from store.domain import query
+from store.domain import fields, query
 from store.domain.action import Action, AddNote, Assign, Dismiss, Done, Escalate, Forward, Prioritise, Snooze, Tag
 from store.domain.case import Priority
 from store.domain.desk import Desk, Rule
 from store.domain.errors import BadInput
 
 AGENT = "rule"
-DURATION = re.compile(r"(\d{1,4})([smhdw])")
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 Decision = Callable[[datetime], Action]  # at a time, because a snooze ends some time after now
 
@@ -105,9 +102,9 @@ def _forward(rest: str, desk: Desk, reason: str) -> Decision:
 def _snooze(rest: str, desk: Desk, reason: str) -> Decision:
     if rest == "until-reply":
         return _always(Snooze(None))
-    if not (found := DURATION.fullmatch(rest)):
+    length = fields.duration(rest)
+    if length is None:
         raise BadInput("say how long (30m, 4h, 2d) or until-reply")
-    length = timedelta(**{UNITS[found[2]]: int(found[1])})
     return lambda now: Snooze(now + length)
 
 

@@ -22,9 +22,9 @@ def whole(answer: Answer, *, now: datetime, reset: datetime | None = None) -> An
     if status == 503 and retry_at is not None:
         raise RateLimited(f"{told}: it is out of order and says when to come again", retry_at)
     if status in (401, 403):
-        raise Unauthorised(f"{told}: it does not let us in")
+        raise Unauthorised(f"{told}: it does not let us in; check the token")
     if status == 410:
-        raise Gone(f"{told}: it is gone for good")
+        raise Gone(f"{told}: it is gone for good; remove the source, or ask again with earful poll --once")
     if status >= 500:
         raise Unreachable(f"{told}: it is out of order")
-    raise BadAnswer(told)
+    raise BadAnswer(f"{told}; check the address" if status == 404 else told)

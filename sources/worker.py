@@ -93,6 +93,7 @@ class Worker:
         if all_due:
             await cursors.make_due(self._db, now=utcnow(), source=source)
         lines = await self._poller.round(stop or self._never, source)
+        lines += await self._chores.recheck_all({line.source: line for line in lines if not line.error})
         await self._chores.wake()
         await self._chores.find_issues()
         return lines
@@ -104,7 +105,8 @@ class Worker:
 
     def _hold(self) -> None:
         if not self._lock.acquire():
-            raise Conflict(f"another process (pid {self._lock.holder()}) polls and sends for this store")
+            who = f"another process (pid {self._lock.holder()}) polls and sends for this store"
+            raise Conflict(f"{who}; leave it to that one, or end it")
 
     def _polled(self, line: PollLine) -> None:
         self._chores.noticed(line)

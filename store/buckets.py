@@ -21,7 +21,7 @@ def period(since: datetime, until: datetime, zone: tzinfo, bucket: str = "") -> 
     month. Raises BadInput where it does not begin before it ends, or for a bucket of another name."""
     since, until = since.astimezone(UTC), until.astimezone(UTC)
     if since >= until:
-        raise BadInput("a period begins before it ends")
+        raise BadInput("the period ends before it begins; put the earlier time first")
     if bucket not in ("", "hour", "day", "week", "month"):
         raise BadInput(f"a bucket is an hour, day, week or month, not {bucket!r}")
     length = until.astimezone(zone).replace(tzinfo=None) - since.astimezone(zone).replace(tzinfo=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,20 +15,27 @@ from store.chunks import chunks
 from store.domain.case import CaseStatus, Priority
 from store.domain.mention import ReadMention, SentimentLabel
 from store.domain.standing import entering, to_json
-from store.tables import cases, journal
+from store.tables import cases, journal, mention
 
 Key = tuple[int, str, str]  # (author id, network, thread)
 
 AGENT = "earful"
 JOURNALED = ("status", "reason", "snoozed_until", "due_at", "answered_at")
-KEPT = (*JOURNALED, "created_at", "last_at", "mentions", "newest_mention_id", "version")
+KEPT = (*JOURNALED, "created_at", "last_at", "mentions", "version")
 STATUSES_WITH_A_NEW_CLOCK = frozenset({CaseStatus.WAITING, CaseStatus.DONE, CaseStatus.DISMISSED})
+# What stands for a case: their newest word that is not gone, for only that can be answered; else their newest.
+_NEWEST = (
+    select(mention.c.id)
+    .where(mention.c.case_id == cases.c.id, mention.c.ours.is_(False))
+    .order_by(mention.c.deleted_at.is_not(None), mention.c.created_at.desc(), mention.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
 
 
 @dataclass(slots=True)
 class CaseFile:
-    """One case in the hands of a page. `id` is 0 until it is stored; `newest` is the item that became its
-    newest word."""
+    """One case in the hands of a page. `id` is 0 until it is stored."""
 
     id: int
     key: Key
@@ -36,7 +43,6 @@ class CaseFile:
     now: dict[str, Any]
     was: dict[str, Any]
     acts: list[str] = field(default_factory=list)
-    newest: ReadMention | None = None
 
     @property
     def fresh(self) -> bool:
@@ -48,9 +54,7 @@ class CaseFile:
         case, at = self.now, item.new.created_at
         self.acts.append("mention")
         case["mentions"] += 1
-        case["created_at"] = min(case["created_at"], at)
-        if at >= case["last_at"]:
-            case["last_at"], self.newest = at, item
+        case["created_at"], case["last_at"] = min(case["created_at"], at), max(case["last_at"], at)
         if muted:
             if self.fresh and case["mentions"] == 1:
                 case.update(entering(CaseStatus.DISMISSED, reason=muted))
@@ -78,11 +82,8 @@ class CaseFile:
         if turned and self.now["status"] == CaseStatus.DONE:
             self.now.update(entering(CaseStatus.OPEN), due_at=now + reply_within)
 
-    def deleted(self, newest_left: int | None) -> None:
-        """A word of theirs, or of ours, is gone; the newest of theirs that is left stands for the case, if any is."""
+    def deleted(self) -> None:
         self.acts.append("delete")
-        if newest_left is not None:
-            self.now["newest_mention_id"] = newest_left
 
 
 class CaseFiles:
@@ -133,17 +134,14 @@ class CaseFiles:
             self._by_id[row.id] = file
         return [file.id for file in self._fresh]
 
-    async def put_back(self, ids: Mapping[tuple[str, str], int], *, now: datetime) -> None:
-        """Write what changed. `ids` are the mention ids of this page's items by (network, external id)."""
+    async def put_back(self, *, now: datetime) -> None:
+        """Write what changed, when all mentions of the page are stored."""
         touched = [file for file in self._by_id.values() if file.acts]
-        for file in touched:
-            if file.newest is not None:
-                file.now["newest_mention_id"] = ids[file.newest.new.network, file.newest.new.external_id]
         fresh = [file for file in touched if file.fresh]
         known = [file for file in touched if not file.fresh]
         for file in known:
             file.now["version"] += 1
-        await self._write(fresh, ("newest_mention_id",))
+        await self._write(fresh, ())
         await self._write(known, KEPT)
         if known:
             await self._connection.execute(insert(journal), [_entry(file, now) for file in known])
@@ -153,7 +151,7 @@ class CaseFiles:
 
     async def _write(self, files: Sequence[CaseFile], names: Sequence[str]) -> None:
         if files:
-            change: dict[str, Any] = {name: bindparam(name) for name in names}
+            change: dict[str, Any] = {name: bindparam(name) for name in names} | {"newest_mention_id": _NEWEST}
             rows = [{"case_id": file.id} | {name: file.now[name] for name in names} for file in files]
             await self._connection.execute(update(cases).where(cases.c.id == bindparam("case_id")).values(change), rows)
 

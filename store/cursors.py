@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, delete, func, literal, select, update
+from sqlalchemy import Select, case, delete, literal, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -42,17 +42,6 @@ async def all_of(db: Database, source: str | None = None) -> list[Cursor]:
     """Every cursor (of one source), by source and stream."""
     query = select(cursor).order_by(cursor.c.source, cursor.c.stream)
     return await _cursors(db, query if source is None else query.where(cursor.c.source == source))
-
-
-async def next_due_at(db: Database) -> datetime | None:
-    """When the poller has something to do next; None where no stream will ever be due."""
-
-    async def work(connection: AsyncConnection) -> datetime | None:
-        query = select(func.min(cursor.c.next_poll_at, type_=cursor.c.next_poll_at.type))
-        earliest: datetime | None = (await connection.execute(query.where(cursor.c.state != "gone"))).scalar_one()
-        return earliest
-
-    return await db.read(work)
 
 
 async def make_due(db: Database, *, now: datetime, source: str | None = None) -> int:

@@ -37,6 +37,12 @@ T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
 BUSY_MILLISECONDS = 5_000
+_REMEDIES = {
+    "locked": "another program has been writing to it for long; try again, or end that program",
+    "is full": "make room on the disk and try again",
+    "readonly": "it needs to be writable for you, and so does its folder",
+    "malformed": "put a backup in its place; `earful doctor` says what is broken",
+}
 
 
 def wal_is_safe(version: tuple[int, ...]) -> bool:
@@ -153,7 +159,9 @@ class Database:
 
 
 def _cause(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error)
+    """SQLite's own words, and what to do where they do not say."""
+    words = str(getattr(error, "orig", None) or error)
+    return words + next((f"; {what}" for sign, what in _REMEDIES.items() if sign in words), "")
 
 
 def _refuse_foreign(path: Path) -> None:

@@ -111,16 +111,6 @@ async def remove(connection: AsyncConnection, network: str, external_ids: Iterab
     return [case_id for case_id in dict.fromkeys(gone.values()) if case_id is not None]
 
 
-async def newest_left(connection: AsyncConnection, case_ids: Iterable[int]) -> dict[int, int]:
-    """Case id -> the newest mention of theirs that is not gone; cases without any are left out."""
-    found: dict[int, int] = {}
-    for some in chunks(case_ids):
-        query = select(mention.c.case_id, mention.c.id).where(mention.c.case_id.in_(some))
-        query = query.where(mention.c.ours.is_(False), mention.c.deleted_at.is_(None))
-        found |= {row.case_id: row.id for row in await connection.execute(query.order_by(mention.c.created_at, mention.c.id))}
-    return found
-
-
 async def _change(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
     values: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "row_id"}
     await connection.execute(update(mention).where(mention.c.id == bindparam("row_id")).values(values), rows)

@@ -133,7 +133,7 @@ def _heard_by(watch_id: int) -> ColumnElement[bool]:
 async def _watch_id(connection: AsyncConnection, name: str) -> int:
     watch_id: int | None = (await connection.execute(select(watch.c.id).where(watch.c.name == name))).scalar()
     if watch_id is None:
-        raise NotFound(f"the store knows no watch {name!r}")
+        raise NotFound(f"the store knows no watch {name!r}; name one of the configuration that has been polled")
     return watch_id
 
 

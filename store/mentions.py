@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import RowMapping, func, or_, select, update
+from sqlalchemy import BigInteger, RowMapping, func, or_, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import watches
@@ -17,6 +17,7 @@ from store.domain.mention import Author, Mention, MentionType, SentimentLabel
 from store.domain.safetext import SafeText, safe, safe_line
 from store.pages import save_page
 from store.tables import author, cases, issue, mention, mention_version, mention_watch, watch
+from store.types import to_micros
 
 __all__ = ["get", "mark_checked", "read", "save_page", "sync_watches", "to_recheck"]
 
@@ -59,13 +60,17 @@ async def read(connection: AsyncConnection, ids: Iterable[int]) -> list[Mention]
 
 async def to_recheck(db: Database, source: str, *, now: datetime, age: timedelta, limit: int) -> list[Mention]:
     """Mentions of `source` whose originals are due for another look: theirs, in unfinished cases or cases answered
-    in the last week, not deleted, not looked at for `age`; longest unseen first."""
+    in the last week, not deleted, not looked at for `age` nor for a quarter of the time that we know them, because what
+    is fresh changes soonest; longest unseen first."""
     looked_at = func.coalesce(mention.c.checked_at, mention.c.seen_at, type_=mention.c.seen_at.type)
+    micros = to_micros(now)
+    unseen = micros - type_coerce(looked_at, BigInteger)
+    known = micros - type_coerce(mention.c.seen_at, BigInteger)
     query = (
         select(mention.c.id)
         .join(cases, cases.c.id == mention.c.case_id)
         .where(mention.c.source == source, mention.c.ours.is_(False), mention.c.deleted_at.is_(None))
-        .where(looked_at <= now - age)
+        .where(looked_at <= now - age, unseen * 4 >= known)
         .where(or_(cases.c.status.not_in(FINISHED), cases.c.answered_at >= now - LATELY))
         .order_by(looked_at, mention.c.id)
         .limit(limit)

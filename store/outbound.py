@@ -87,7 +87,7 @@ async def hold(
         try:
             held |= {row.case_id: row.id for row in await connection.execute(statement, fresh)}
         except IntegrityError as error:
-            raise Conflict("the same text is already on its way to the same place") from error
+            raise Conflict(outbox.TWIN) from error
     await changes.note(connection, "delivery", held, at=now)
     return held
 

@@ -26,6 +26,7 @@ from store.domain.standing import entering
 from store.tables import attempt, cases, delivery
 
 A_DAY = timedelta(days=1)
+TWIN = "the same text is already on its way to the same place; say it in other words, or wait"
 WAITING = (DeliveryState.QUEUED, DeliveryState.UNKNOWN)  # what the courier may have something to do with
 
 
@@ -220,7 +221,7 @@ async def shift(
             statement, [{"which": one.id, "was": one.state, "seen": one.version} for one in moved]
         )
     except IntegrityError as error:
-        raise Conflict("the same text is already on its way to the same place") from error
+        raise Conflict(TWIN) from error
     if result.rowcount != len(moved):
         which = f"delivery {moved[0].id}" if len(moved) == 1 else "one of the deliveries"
         raise Conflict(f"{which} moved meanwhile; look again")

@@ -99,7 +99,7 @@ async def _save(connection: AsyncConnection, page: PageToStore, *, now: datetime
     point("after_insert")
     await _edit(connection, files, found, now=now, reply_within=reply_within)
     await _delete(connection, files, page, now=now)
-    await files.put_back(ids, now=now)
+    await files.put_back(now=now)
     await changes.note(connection, "case", [each.file.id for each in joined if each.returned], at=now)
     await cursors.move(connection, page, now=now)
     returned = sum(each.returned for each in joined)
@@ -255,10 +255,9 @@ async def _edit(
 async def _delete(connection: AsyncConnection, files: CaseFiles, page: PageToStore, *, now: datetime) -> None:
     case_ids = await edits.remove(connection, page.network, page.deleted, now=now)
     await files.take_ids(case_ids)
-    newest = await edits.newest_left(connection, case_ids)
     for case_id in case_ids:
         if file := files.of(case_id):
-            file.deleted(newest.get(case_id))
+            file.deleted()
 
 
 def _key(item: ReadMention) -> Key:

@@ -55,8 +55,8 @@ async def condition(connection: AsyncConnection, query: Node, *, me: str, now: d
 
 
 async def case_condition(connection: AsyncConnection, query: Node, *, me: str, now: datetime) -> ColumnElement[bool]:
-    """A condition over `tables.cases` alone: some word of theirs in the case matches. A query of case fields only (status:,
-    assignee:, tag:) touches no mention and uses the indexes of `cases`; so do such parts of a longer one."""
+    """A condition over `tables.cases` alone: some mention of theirs in the case matches. A query of case fields only
+    (status:, assignee:, tag:) touches no mention and uses the indexes of `cases`; so do such parts of a longer one."""
     parts = query.nodes if isinstance(query, And) else (query,)
     of_cases = [part for part in parts if asks_only_cases(part)]
     of_mentions = tuple(part for part in parts if not asks_only_cases(part))

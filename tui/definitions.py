@@ -7,7 +7,10 @@ DEFINITIONS: dict[str, tuple[str, str]] = {
         "What people wrote about the watched names in the period.",
         "count of mentions with since <= created < until",
     ),
-    "Authors": ("How many different people that was.", "count of distinct (network, handle)"),
+    "Authors": (
+        "How many different people that was; where a source names nobody, each mention is by somebody else.",
+        "count of distinct (network, handle)",
+    ),
     "Cases": ("How many conversations they belong to.", "count of distinct cases"),
     "Net sentiment": ("How the mood leans, from -100 % to +100 %.", "(positive - negative) / all"),
     "Share of voice": (

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from store.domain.desk import Department, Desk, MailServer, Role, Rule, SourceConfig, View, Watch
 from store.domain.errors import BadInput, EarfulError
@@ -73,6 +72,7 @@ def _watch(table: Table) -> Watch:
 
 
 def _source(table: Table, base: Path) -> SourceConfig:
+    from sources.addresses import is_web
     from sources.registry import TYPES, problems
 
     usual = SourceConfig("", "")
@@ -86,8 +86,8 @@ def _source(table: Table, base: Path) -> SourceConfig:
         settle=table.duration("settle", usual.settle),
         backfill=_backfill(table, usual.backfill),
     )
-    if source.url and urlsplit(source.url).scheme not in ("http", "https"):
-        table.wrong("url", "an address that begins with https:// or http://")
+    if source.url and not is_web(source.url):
+        table.wrong("url", "a whole address that begins with https:// or http://")
     known = [option.name for option in TYPES[kind].options] if kind in TYPES else []
     options = {name: value for name, value in table.rest().items() if name in known}
     if kind in TYPES:
@@ -119,8 +119,16 @@ def _department(table: Table, base: Path, *, team: bool) -> Department:
         department = replace(
             department, to=_reference(table, "to", base, "mailto:..., https://..., slack+https://... or a")
         )
+    elif department.to and not _leads_somewhere(department.to):
+        table.wrong("to", "a whole address, such as mailto:billing@example.org or https://example.org/hook")
     table.close()
     return department
+
+
+def _leads_somewhere(to: str) -> bool:
+    from sources.addresses import is_web
+
+    return "@" in to if to.startswith("mailto:") else is_web(to.removeprefix("slack+"))
 
 
 def _rule(table: Table) -> Rule:

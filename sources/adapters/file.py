@@ -32,7 +32,7 @@ SUFFIXES = {
     ".mbox": "mbox",
     ".mbx": "mbox",
 }
-PAGE = 500
+PAGE, PAGE_BYTES = 500, 8 * 1024 * 1024
 HEAD, TAIL = 4096, 1024
 
 
@@ -53,6 +53,10 @@ def read_pages(
     Gives at least one page. Raises BadInput where the file cannot be read or is of no known format.
     """
     path = Path(path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise BadInput(
+            f"{path}: is no regular file, and a pipe or device cannot be gone on with; save it to a file first"
+        )
     try:
         with path.open("rb") as handle:
             kind = format or guess(path, handle)
@@ -70,6 +74,8 @@ def guess(path: Path, handle: BinaryIO) -> str:
     head = handle.read(HEAD)
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise BadInput(f"{path}: is UTF-16; save it as UTF-8")
+    if head.startswith(b"\x1f\x8b"):
+        raise BadInput(f"{path}: is compressed; gunzip it first")
     start = head.removeprefix(file_records.BOM).lstrip()
     if start.startswith(b"["):
         raise BadInput(f"{path}: is one JSON array; earful reads one object a line (jq -c '.[]' makes that)")
@@ -131,7 +137,7 @@ def _pages(
     since = datetime.fromisoformat(bookmark["since"]) if bookmark.get("since") else None
     mentions: list[NewMention] = []
     rejected: list[Rejected] = []
-    given = 0
+    given = weight = 0
 
     def earlier() -> Counter[str]:
         """The records before `start` once more, in a handle of its own: reading goes on in the other meanwhile."""
@@ -157,9 +163,10 @@ def _pages(
             rejected.append(mention)
         elif since is None or mention.created_at >= since:
             mentions.append(mention)
-        if len(mentions) + len(rejected) >= size:
+        weight += len(record.raw)
+        if len(mentions) + len(rejected) >= size or weight >= PAGE_BYTES:
             yield page()
-            given, mentions, rejected = given + 1, [], []
+            given, weight, mentions, rejected = given + 1, 0, [], []
             handle.seek(after)
     if mentions or rejected or not given:
         yield page()

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from store.domain.errors import BadInput
+
 RECORD_LIMIT = 4 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
 DELIMITERS = (",", ";", "\t", "|")
@@ -46,10 +48,13 @@ def json_lines(handle: BinaryIO, offset: int, line: int, *, growing: bool = Fals
 
 def csv_columns(handle: BinaryIO, known: Sequence[str]) -> tuple[list[str], str, int]:
     """(names of the columns, delimiter, byte at which the rows start). The delimiter is the one by which the first line
-    has the most known names."""
+    has the most known names. Raises BadInput where it is no line of a table."""
     handle.seek(0)
     first = _line(handle).removeprefix(BOM).decode("utf-8", "replace")
-    split = {sign: [_name(cell) for cell in next(csv.reader([first], delimiter=sign), [])] for sign in DELIMITERS}
+    try:
+        split = {sign: [_name(cell) for cell in next(csv.reader([first], delimiter=sign), [])] for sign in DELIMITERS}
+    except csv.Error:  # a lone carriage return, as in binary data and in files of the first Macintosh
+        raise BadInput(f"{handle.name}: its first line is not that of a CSV file") from None
     best = max(DELIMITERS, key=lambda sign: (sum(name in known for name in split[sign]), len(split[sign])))
     return split[best], best, handle.tell()
 

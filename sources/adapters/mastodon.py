@@ -115,6 +115,8 @@ class Mastodon(MastodonAnswers):
                 continue  # what cannot be read is neither changed nor gone
             if again.edited_at is not None and (mention.edited_at is None or again.edited_at > mention.edited_at):
                 changed.append(again)
+        if seen and len(deleted) == len(seen) and not await self._server.is_itself():
+            raise BadAnswer(f"{self._server.url} knows none of our posts, nor itself: not taken for deletions")
         return Page(f"{len(seen)} originals", changed, deleted=deleted)
 
     async def _timeline(self, line: _Line, mark: JsonObject, now: datetime) -> AsyncIterator[Page]:

@@ -96,7 +96,7 @@ class MastodonAnswers:
         if answer.status in (404, 410):
             return {name}
         status = whole(answer, now=now).json()
-        return {name, fields.identifier(status.get("id")) if isinstance(status, dict) else name}
+        return {name, (fields.identifier(status.get("id")) if isinstance(status, dict) else "") or name}
 
     async def _under(self, name: str, now: datetime) -> tuple[list[Any], bool]:
         """(the posts of the thread below, whether these are all). A parent that is gone has none."""

@@ -83,6 +83,11 @@ class Server:
             self._account = account
         return fields.identifier(self._account["id"])
 
+    async def is_itself(self) -> bool:
+        """Whether a server with this API is there, and not something before or instead of it that knows no page."""
+        answer = await self.ask("/api/v1/instance")
+        return answer.status == 200 and isinstance(answer.json(), dict)
+
     async def facts(self) -> Facts:
         """Asked once; while the server cannot be asked, Mastodon's own numbers."""
         if self._facts is None:

@@ -41,7 +41,7 @@ async def _land(db: Database, intake: Intake, fresh: Iterable[NewMention], at: d
     by_network = sorted(fresh, key=lambda mention: mention.network)
     for network, group in groupby(by_network, key=lambda mention: mention.network):
         page = Page(asked="the fortnight", mentions=list(group))
-        line = await intake.take(network, network, None, network, page, started_at=at, next_poll_at=None)
+        line = await intake.take(network, network, network, page, started_at=at, next_poll_at=None)
 
         async def read(connection: AsyncConnection, ids: tuple[int, ...] = line.new_mentions) -> dict[str, int]:
             found = await mentions.read(connection, ids)

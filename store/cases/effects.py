@@ -128,7 +128,7 @@ async def _replies(connection: AsyncConnection, decided: Sequence[Change], actio
             text=action.text,
             identity=action.identity if len(decided) == 1 else _one_of_many(action.identity, change.standing.id),
             mention_id=parent.id,
-            visibility=action.visibility or parent.visibility,
+            visibility=parent.visibility,
         )
         for change in decided
         for parent in (newest[change.standing.id],)

@@ -15,7 +15,6 @@ class Reply:
     text: str
     identity: str
     undo_window: float = 15.0
-    visibility: str = ""
 
 
 @dataclass(frozen=True, slots=True)

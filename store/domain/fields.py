@@ -135,14 +135,19 @@ def _audience(value: str) -> tuple[str, str]:
     return op, str(int(float(number) * {"": 1, "k": 1_000, "m": 1_000_000}[unit.lower()]))
 
 
-def _moment(value: str) -> datetime | timedelta:
+def duration(value: str) -> timedelta | None:
+    """A number and its unit (30m, 4h, 7d, 2w); None where it is none, or one of more than a hundred years."""
     found = _DURATION.fullmatch(value.lower())
+    length = timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
+    return length if length is not None and length <= _LONGEST else None
+
+
+def _moment(value: str) -> datetime | timedelta:
+    ago = duration(value)
+    if ago is not None:
+        return ago
     try:
-        if found:
-            ago = timedelta(**{_UNITS[found[2]]: int(found[1])})
-            if ago <= _LONGEST:
-                return ago
-        elif re.match(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+        if re.match(r"\d{4}-\d\d-\d\d", value, re.ASCII):
             time = datetime.fromisoformat(value)
             if 1900 <= time.year <= 9000:
                 return time

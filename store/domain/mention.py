@@ -143,8 +143,4 @@ class Mention:
     versions: tuple[tuple[datetime, SafeText], ...] = field(default=())
 
 
-def mention_key(network: str, external_id: str) -> str:
-    return f"{network}\x1f{external_id}"
-
-
 JsonObject = dict[str, Any]

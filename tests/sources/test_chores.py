@@ -12,7 +12,7 @@ import pytest
 
 from sources import chores as module
 from sources.chores import Chores
-from sources.errors import RateLimited
+from sources.errors import BadAnswer, RateLimited
 from sources.intake import Intake
 from sources.poller import Source
 from sources.protocol import Page
@@ -34,7 +34,7 @@ class Originals:
     """A source whose originals have become `page`; `asked` is what was looked up."""
 
     def __init__(self, page: Page | Exception | None) -> None:
-        self.page, self.asked = page, list[str]()
+        self.page, self.asked, self.seconds = page, list[str](), 0.0
 
     def streams(self) -> Sequence[str]:
         return ["tag:acme"]
@@ -45,6 +45,7 @@ class Originals:
 
     async def recheck(self, mentions: Sequence[Mention], *, now: datetime) -> Page | None:
         self.asked += [mention.external_id for mention in mentions]
+        await asyncio.sleep(self.seconds)
         if isinstance(self.page, Exception):
             raise self.page
         return self.page
@@ -115,3 +116,23 @@ async def test_a_chore_that_fails_is_told_and_the_others_go_on(db: Database, mon
     await running
     assert time.monotonic() - before < 1
     assert {(line.source, line.stream, line.error) for line in lines} == {(CONFIG.name, "recheck", "slow down")}
+
+
+@pytest.mark.parametrize("polite", ["told how long", "slow"])
+async def test_a_source_is_not_looked_at_again_before_it_has_had_its_rest(
+    db: Database, monkeypatch: pytest.MonkeyPatch, polite: str
+):
+    monkeypatch.setattr(module, "RECHECK", 0.0)
+    await land(db, read_mention("acme works"), now=utcnow() - timedelta(hours=2))
+    chores, originals, lines = made(db, RateLimited("slow down", utcnow() + timedelta(hours=1)))
+    if polite == "slow":
+        originals.page = BadAnswer("broken")
+        originals.seconds = 0.1
+    stop = asyncio.Event()
+    running = asyncio.create_task(chores.run(stop))
+    while not lines:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.4)
+    assert len(originals.asked) == 1
+    stop.set()
+    await running

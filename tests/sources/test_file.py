@@ -408,3 +408,32 @@ def test_right_options_are_not() -> None:
     ):
         assert problems(config) == []
         assert adapter(Setup(config, Http(), None)) is not None
+
+
+@pytest.mark.parametrize("name", ["reviews.jsonl", "reviews.csv"])
+def test_the_same_words_twice_stay_two_where_reading_goes_on_between_them(tmp_path: Path, name: str) -> None:
+    said = ["Thanks!", "a", "Thanks!", "b", "Thanks!"]
+    path = written(
+        tmp_path / name, "text\n" + "\n".join(said) + "\n" if "csv" in name else lines(*({"text": t} for t in said))
+    )
+    whole = [mention.external_id for page in read(path) for mention in page.mentions]
+    assert len(set(whole)) == 5
+    parts, bookmark = [], None
+    while True:
+        page = next(read_pages(path, now=NOW, size=1, bookmark=bookmark))
+        if not page.mentions:
+            break
+        parts += [mention.external_id for mention in page.mentions]
+        bookmark = page.bookmark
+    assert parts == whole
+
+
+@pytest.mark.parametrize("day", ["2026-11-01", "20261101", 1793491200, "1793491200", "1793491200000"])
+def test_a_day_in_any_of_its_usual_forms(tmp_path: Path, day: object) -> None:
+    (page,) = read(written(tmp_path / "x.jsonl", lines({"text": "a", "created_at": day})))
+    assert page.mentions[0].created_at == datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def test_a_page_of_large_records_stays_small(tmp_path: Path) -> None:
+    pages = read(written(tmp_path / "x.jsonl", lines(*({"text": f"{n} " + "x" * 2_000_000} for n in range(12)))))
+    assert [len(page.mentions) for page in pages] == [5, 5, 2]

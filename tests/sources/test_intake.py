@@ -42,7 +42,7 @@ async def take(db: Database, intake: Intake, *new: NewMention, **more: Any) -> P
     lands = more.pop("lands", False)
     page = Page(asked="#acme", mentions=new, **more)
     return await intake.take(
-        SOURCE.name, "mastodon", None, "tag:acme", page, started_at=utcnow(), next_poll_at=None, lands=lands
+        SOURCE.name, "mastodon", "tag:acme", page, started_at=utcnow(), next_poll_at=None, lands=lands
     )
 
 
@@ -142,6 +142,32 @@ async def test_rules_act_on_the_case_that_a_mention_opens_and_only_then(db: Data
     assert len([entry for entry in (await cases.get(db, loud.row.id)).journal if entry.agent == rules.AGENT]) == 4
 
 
+async def test_a_rule_asks_the_mention_that_opened_the_case_and_no_other_of_its_page(db: Database):
+    intake = Intake(db, desk(do={"acme": ["note look here"], "awful": ["tag awful"]}))
+    thread = [new_mention(f"acme cloud is {word}", thread="t", created_at=NOW - timedelta(hours=hours))
+              for word, hours in (("awful", 1), ("down", 2))]  # fmt: skip
+    (case,) = (await take(db, intake, *thread)).new_cases
+    found = await cases.get(db, case)
+    assert (len(found.mentions), len(found.notes), found.row.tags) == (2, 1, ())
+
+
+async def test_a_rule_acts_for_the_mention_it_matched_though_another_network_has_one_of_that_id(db: Database):
+    intake = Intake(db, desk(do={"awful": ["tag awful"]}))
+    line = await take(
+        db, intake, new_mention("acme cloud is awful", id="1"), new_mention("acme cloud", id="1", network="trustpilot")
+    )
+    assert [row.tags for row in await cases.rows(db, line.new_cases)] == [("awful",), ()]
+
+
+async def test_a_rule_leaves_alone_what_is_muted(db: Database):
+    intake = Intake(db, desk(do={"acme": ["escalate pr", "priority urgent"]}))
+    (heard,) = (await take(db, intake, new_mention("acme cloud"))).new_cases
+    await cases.mute(db, "word", heard, "lottery", agent="ana", now=utcnow())
+    (muted,) = (await take(db, intake, new_mention("acme cloud lottery", author="bo"))).new_cases
+    (row,) = await cases.rows(db, [muted])
+    assert (row.status, row.priority) == (CaseStatus.DISMISSED, Priority.NORMAL)
+
+
 async def test_what_a_rule_did_is_undone_like_anything_else(db: Database):
     line = await take(db, Intake(db, desk(do={"acme": ["done"]})), new_mention("acme cloud"))
     assert (await cases.get(db, line.new_cases[0])).row.status is CaseStatus.DONE
@@ -199,10 +225,9 @@ async def test_a_long_page_does_not_hold_up_the_loop(db: Database):
 async def test_a_page_that_is_called_off_is_there_whole_with_its_rules_or_not_at_all(db: Database, after: float):
     intake = Intake(db, desk(do={"acme": ["priority urgent"]}))
     await cursors.ensure(db, SOURCE.name, ["tag:acme"], now=utcnow())
-    (cursor,) = await cursors.all_of(db)
     page = Page("#acme", [new_mention(f"acme cloud {n}", author=f"a{n}") for n in range(60)], bookmark={"at": 60})
     taking = asyncio.create_task(
-        intake.take(SOURCE.name, "mastodon", cursor, "tag:acme", page, started_at=utcnow(), next_poll_at=None)
+        intake.take(SOURCE.name, "mastodon", "tag:acme", page, started_at=utcnow(), next_poll_at=None)
     )
     await asyncio.sleep(after)
     taking.cancel()

@@ -381,6 +381,16 @@ async def test_originals_are_looked_at_again(server: Server, http: Http, remote:
     assert list(page.deleted) == ["https://far.example/statuses/4"], "not what we may not see"
 
 
+async def test_what_is_no_server_at_all_deletes_nothing(server: Server, http: Http) -> None:
+    known = [mention("4"), mention("5")]
+    with pytest.raises(BadAnswer, match="nor itself"):
+        await adapter(server, http).recheck(known, now=NOW)
+    server.on("/api/v1/instance", json_reply({"uri": "here", "version": "4.5.0"}))
+    page = await adapter(server, http).recheck(known, now=NOW)
+    assert page is not None
+    assert list(page.deleted) == [one.external_id for one in known]
+
+
 async def test_a_server_in_trouble_deletes_nothing(server: Server, http: Http) -> None:
     server.on("/api/v1/statuses", Reply(502))
     server.on("/api/v1/statuses/4", Reply(502))

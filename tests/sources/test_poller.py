@@ -101,6 +101,18 @@ async def test_a_poll_that_breaks_in_the_middle_keeps_what_it_had(db: Database):
     assert (cursor.failures, cursor.last_error, await stored(db)) == (0, "", ["a", "b"])
 
 
+@pytest.mark.parametrize("told", ["refused", "used up"])
+async def test_a_source_that_wants_a_rest_is_not_asked_for_its_other_streams_either(db: Database, told: str):
+    at = utcnow() + timedelta(minutes=10)
+    step = RateLimited("slow down", at) if told == "refused" else page("a", quota_left=0, next_poll_at=at)
+    adapter = Told([step], streams=("a", "b", "c"))
+    await polled(db, made(db, blog=adapter))
+    assert [cursor.stream for cursor in adapter.asked] == ["a"]
+    after = await cursors.all_of(db)
+    assert [(cursor.stream, cursor.next_poll_at >= at) for cursor in after] == [("a", True), ("b", True), ("c", True)]
+    assert [cursor.last_error for cursor in after[1:]] == ["", ""]
+
+
 async def test_nothing_new_is_a_poll_too_and_not_asked_again_at_once(db: Database):
     poller = made(db, blog=Told([]))
     assert [(line.returned, line.error) for line in await polled(db, poller)] == [(0, "")]
@@ -252,4 +264,4 @@ async def test_a_store_that_cannot_be_written_is_told_and_does_not_hammer_the_so
     await poller.prepare()
     await running(db, poller, asyncio.Event(), lambda: bool(lines))
     assert (lines[0].id, len(adapter.asked)) == (0, 1)
-    assert "could not be written" in lines[0].error
+    assert "could not be written: database or disk is full; make room" in lines[0].error

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sources.worker import Worker
-from store import cases, cursors, ledger, outbox
+from store import cases, cursors, ledger, mentions, outbox
 from store.database import Database
 from store.domain.action import Forward, Reply, Snooze
 from store.domain.case import CaseStatus
@@ -22,11 +22,14 @@ from store.domain.desk import Department, Desk, SourceConfig, Watch
 from store.domain.errors import Conflict, NotFound
 from tests.factories import land, read_mention
 from tests.servers import Reply as Answer
-from tests.servers import Server, silence, text
+from tests.servers import Server, json_reply, silence, text
 
 RSS = """<?xml version="1.0"?><rss version="2.0"><channel><title>Blog</title>
 <item><guid>one</guid><title>acme cloud is down again</title><link>https://blog.example/one</link></item>
 <item><guid>two</guid><title>of other things</title><link>https://blog.example/two</link></item></channel></rss>"""
+
+
+A_DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -60,6 +63,31 @@ async def test_one_round_lands_what_matches_and_writes_its_line(db: Database, we
     assert (again.new, again.error) == (0, "")
     (row,) = await cases.listing(db, None, me="ana", now=utcnow())
     assert "acme cloud is down again" in row.title + row.text
+
+
+async def test_a_round_looks_at_the_originals_too(db: Database, web: Server):
+    post = {
+        "id": "1", "uri": "https://social.example/1", "created_at": utcnow().isoformat(), "content": "acme is down",
+        "visibility": "public", "account": {"id": "2", "acct": "ana"},
+    }  # fmt: skip
+    web.on("/api/v1/timelines/tag/acme", json_reply([post]))
+    web.on("/api/v1/instance", json_reply({"uri": "social.example"}))
+    source = SourceConfig(type="mastodon", name="social", url=web.url(), options={"tags": ["acme"]})
+    async with Worker(db, desk(source)) as worker:
+        await worker.poll_once()
+        assert not web.at("/api/v1/statuses/1"), "it was read a moment ago"
+        line = await land(
+            db, read_mention("acme was up", id="old", thread="old"), source="social", now=utcnow() - A_DAY
+        )
+        lines = await worker.poll_once(all_due=True)
+        assert lines[-1].stream == "recheck"
+        assert (await mentions.get(db, line.new_mentions[0])).deleted_at is not None
+        web.on("/api/v1/instance", Answer(500))
+        line = await land(
+            db, read_mention("acme is up", id="older", thread="older"), source="social", now=utcnow() - A_DAY
+        )
+        assert not [line.error for line in await worker.poll_once(all_due=True) if line.error]
+        assert (await mentions.get(db, line.new_mentions[0])).deleted_at is None
 
 
 async def test_one_source_alone_and_one_that_is_not_there(db: Database, web: Server):

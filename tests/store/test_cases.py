@@ -20,7 +20,7 @@ from store.domain.case import CaseStatus, Priority
 from store.domain.delivery import DeliveryState
 from store.domain.desk import DEFAULT_VIEWS, Role, View, Watch
 from store.domain.errors import BadInput, NotFound
-from store.domain.mention import NewAuthor, ReadMention
+from store.domain.mention import UNKNOWN_AUTHOR, NewAuthor, ReadMention
 from store.domain.query import parse
 from tests.factories import NOW, land, read_mention
 from tests.hostile import PAYLOADS, harm_in
@@ -269,6 +269,14 @@ async def test_what_is_muted_is_dismissed_now_and_from_now_on(db: Database) -> N
     for kind, word in (("word", " !"), ("planet", "mars")):
         with pytest.raises(BadInput):
             await cases.mute(db, kind, by_word, word, agent="ana", now=NOW)
+
+
+async def test_nobody_cannot_be_muted(db: Database) -> None:
+    """ "unknown" stands for everybody whom a source does not name."""
+    (case_id,) = (await land(db, read_mention(author=UNKNOWN_AUTHOR))).new_cases
+    with pytest.raises(BadInput, match="mute the thread or a word"):
+        await cases.mute(db, "author", case_id, "", agent="ana", now=NOW)
+    assert await status_of(db, case_id) == "new"
 
 
 async def test_the_most_urgent_free_case_comes_first_and_says_why(db: Database) -> None:

@@ -39,11 +39,9 @@ async def test_the_longest_overdue_is_first_and_the_gone_never(db: Database) -> 
 
     assert await streams(db) == ["a", "b"]
     assert await streams(db, sources=["hn"]) == []
-    assert await cursors.next_due_at(db) == NOW - 5 * MINUTE
 
 
 async def test_nothing_is_ever_due_without_streams(db: Database) -> None:
-    assert await cursors.next_due_at(db) is None
     assert await cursors.make_due(db, now=NOW) == 0
 
 

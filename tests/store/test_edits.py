@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from store import mentions, raws, tables
+from store import cases, mentions, outbox, raws, tables
 from store.database import Database
+from store.domain.action import Reply
+from store.domain.errors import BadInput
 from store.domain.mention import ReadMention
 from tests.factories import A_DAY, NOW, change, land, read_mention, rows
 
@@ -171,3 +173,25 @@ async def test_a_deletion_on_one_network_spares_the_same_id_on_another(db: Datab
     await land(db, deleted=["a"])
 
     assert [row.text for row in await rows(db, tables.mention)] == ["", "there"]
+
+
+async def test_an_edit_of_the_same_words_brings_the_watches_that_it_matches_by_now(db: Database) -> None:
+    (row_id,) = (await land(db, post())).new_mentions
+    await land(db, post(edited_at=NOW, watches=("acme", "status")))
+    assert (await mentions.get(db, row_id)).watches == ("acme", "status")
+
+
+async def test_where_their_newest_word_is_gone_the_one_before_is_answered(db: Database) -> None:
+    asked = [
+        post(f"{name}?", id=name, thread="t", created_at=NOW - hours * HOUR) for name, hours in (("a", 3), ("b", 2))
+    ]
+    (case_id,) = (await land(db, *asked)).new_cases
+    await land(db, deleted=["b"])
+    (row,) = await cases.rows(db, [case_id])
+    assert row.text == "a?"
+    acted = await cases.act(db, [(case_id, None)], Reply("yes", "id-1"), agent="ana", now=NOW)
+    assert (await outbox.get(db, acted.deliveries[0])).target == "a"
+
+    await land(db, deleted=["a"])
+    with pytest.raises(BadInput, match="no word of theirs left"):
+        await cases.act(db, [(case_id, None)], Reply("no", "id-2"), agent="ana", now=NOW)

@@ -15,6 +15,7 @@ from store.database import Database
 from store.domain.desk import Role, Watch
 from store.domain.errors import NotFound
 from store.domain.insight import AnswerTimes, Count, Insights
+from store.domain.mention import UNKNOWN_AUTHOR
 from tests.factories import A_DAY, NOW, change, land, read_mention
 
 HOUR = timedelta(hours=1)
@@ -239,3 +240,12 @@ async def test_insights_are_plain_data(db: Database) -> None:
     await land(db, read_mention())
 
     assert json.loads(json.dumps(asdict(await week(db)), default=str))["mentions"] == 1
+
+
+async def test_each_mention_of_nobody_is_by_somebody_else(db: Database) -> None:
+    line = await land(
+        db, *(read_mention(author=who, phrases=["login"]) for who in (UNKNOWN_AUTHOR, "unknown", "ana", "ana"))
+    )
+    await issues.found(db, {"login": ("login", line.new_mentions)}, now=NOW)
+    found = await week(db)
+    assert (found.authors, found.issues[0].authors) == (3, 3)

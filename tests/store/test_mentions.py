@@ -39,15 +39,17 @@ async def test_many_come_in_the_order_asked(db: Database) -> None:
 
 
 async def test_which_originals_to_look_at_again(db: Database) -> None:
+    names = ("never", "lately", "for its age lately", "long ago", "done", "answered", "gone")
     line = await land(
         db,
-        *(read_mention(id=name, thread=name) for name in ("never", "lately", "long ago", "done", "answered", "gone")),
+        *(read_mention(id=name, thread=name) for name in names),
         now=NOW - 9 * A_DAY,
     )
     await land(db, read_mention(id="elsewhere"), source="hn", now=NOW - 9 * A_DAY)
     await land(db, read_mention(id="fresh"), deleted=["gone"])
-    ids = dict(zip(("never", "lately", "long ago", "done", "answered", "gone"), line.new_mentions, strict=True))
-    await mentions.mark_checked(db, [ids["long ago"]], now=NOW - 2 * A_DAY)
+    ids = dict(zip(names, line.new_mentions, strict=True))
+    await mentions.mark_checked(db, [ids["long ago"]], now=NOW - 3 * A_DAY)
+    await mentions.mark_checked(db, [ids["for its age lately"]], now=NOW - 2 * A_DAY)
     await mentions.mark_checked(db, [ids["lately"]], now=NOW - timedelta(hours=1))
     for thread, answered in (("done", NOW - 8 * A_DAY), ("answered", NOW - 6 * A_DAY)):
         values = {"status": "done", "answered_at": answered}

@@ -404,13 +404,13 @@ async def test_the_books_balance_whatever_comes(
         assert landed <= {row.external_id for row in stored}
         for case in await rows(db, tables.cases):
             words = [row for row in stored if row.case_id == case.id and not row.ours]
-            newest = max(words, key=lambda row: (row.created_at, row.id))
+            newest = max(words, key=lambda row: (row.deleted_at is None, row.created_at, row.id))
             assert case.mentions == len(words) > 0
             assert case.created_at == min(row.created_at for row in words)
-            assert case.last_at == newest.created_at
+            assert case.last_at == max(row.created_at for row in words)
             assert {row.author_id for row in words} == {case.author_id}
             assert {row.thread for row in words} == {case.thread}
-            assert case.newest_mention_id in {row.id for row in words if row.created_at == newest.created_at}
+            assert case.newest_mention_id == newest.id
             assert case.status in set(CaseStatus)
     finally:
         await db.close()

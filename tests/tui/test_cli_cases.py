@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -58,6 +58,14 @@ def ids(earful: Earful, *words: str) -> list[int]:
     result = earful("inbox", "--json", *words)
     assert result.code == 0, result.narration
     return [record["id"] for record in result.records]
+
+
+def test_the_days_of_a_query_are_those_of_the_reader(tmp_path: Path) -> None:
+    earful = Earful(tmp_path)
+    for hour in (21, 23):  # in Bucharest, two hours ahead, the one is on the 9th and the other on the 10th
+        earful.seed(read_mention(f"at {hour}", created_at=datetime(2026, 11, 9, hour, tzinfo=UTC)))
+    found = earful("inbox", "--json", "--search", "since:2026-11-10", TZ="Europe/Bucharest")
+    assert [record["text"] for record in found.records] == ["at 23"]
 
 
 def test_an_inbox_record_has_exactly_these_fields(earful: Earful) -> None:

@@ -18,6 +18,7 @@ from tui.output import Output
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 _TAKES_VALUE = ("--config", "--database")
+_PATHS = ("config", "database", "file")
 
 
 class Parser(ArgumentParser):
@@ -97,7 +98,24 @@ def _arguments(words: list[str]) -> tuple[Namespace, Output]:
     if extra and not _command(name).extra:
         parser.error(f"unknown argument {' '.join(extra)}{did_you_mean(extra[0], parser._option_string_actions)}")
     args.extra = tuple(extra)
+    _check_encoding(args)
     return args, Output(json=args.json, quiet=args.quiet)
+
+
+def _check_encoding(args: Namespace) -> None:
+    """Raises BadInput where words came in another encoding than the locale's. A path may hold any byte."""
+    for name, value in vars(args).items():
+        for word in value if isinstance(value, (list, tuple)) else (value,):
+            if name not in _PATHS and isinstance(word, str) and _is_broken(word):
+                raise BadInput(f"`{word}` holds bytes that are not {sys.getfilesystemencoding().upper()}")
+
+
+def _is_broken(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _no_command() -> Parser:

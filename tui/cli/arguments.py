@@ -28,6 +28,14 @@ def length_of_time(text: str) -> timedelta:
         raise ArgumentTypeError(str(error)) from None
 
 
+def name_of_source(text: str) -> str:
+    from store.domain.safetext import safe_line
+
+    if not text.strip() or safe_line(text) != text:
+        raise ArgumentTypeError(f"`{text}` is not a name")
+    return text
+
+
 def nothing(parser: ArgumentParser) -> None:
     pass
 
@@ -154,7 +162,13 @@ def insights(parser: ArgumentParser) -> None:
 def import_(parser: ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="JSON Lines, CSV or mbox")
     parser.add_argument("--format", choices=["jsonl", "csv", "mbox"], help="default: as its name or its beginning says")
-    parser.add_argument("--source", metavar="NAME", default="import", help="the name of the source (default: import)")
+    parser.add_argument(
+        "--source",
+        metavar="NAME",
+        type=name_of_source,
+        default="import",
+        help="the name of the source (default: import)",
+    )
 
 
 def sources(parser: ArgumentParser) -> None:

@@ -7,10 +7,13 @@ from datetime import datetime
 
 from sources.text import match
 from store.domain.desk import Watch
+from store.domain.errors import BadInput
 from store.domain.query import parse
 from tui.cli.call import NOTHING, WRONG, Call
 from tui.cli.findings import FAIL, OK, WARN, Finding, report
+from tui.keys import keymap
 from tui.settings import Reading, read, wanted_path
+from tui.toml_table import Problem
 
 
 def check(call: Call) -> int:
@@ -18,10 +21,20 @@ def check(call: Call) -> int:
     if reading.settings.config_path is None:
         call.out.tell(f"there is no configuration at {wanted_path(call.args.config)}; `earful follow NAME` writes one")
         return NOTHING
+    _check_keys(reading)
     if reading.problems:
         report((_at(reading, found.line, found.message) for found in reading.problems), call.out)
         return WRONG
     return report(_findings(reading, call), call.out)
+
+
+def _check_keys(reading: Reading) -> None:
+    """The names of actions are the screen's, so `tui.settings` leaves them to it."""
+    desk, document = reading.settings.desk, reading.document
+    try:
+        keymap(desk.keys, desk.keymap)
+    except BadInput as error:
+        document.problems.append(Problem(document.line(("keymap",)), str(error)))
 
 
 def _findings(reading: Reading, call: Call) -> Iterator[Finding]:

@@ -98,7 +98,7 @@ async def _import(call: Call, db: Database) -> tuple[Counter[str], Rejects]:
     was read to its end is read from its beginning again: what is known of it is then counted as such."""
     args, desk = call.args, call.settings.desk
     path = Path(args.file).absolute()
-    stream = f"import:{path}"
+    stream = f"import:{os.fsencode(path).decode(errors='backslashreplace')}"
     broken_off = next(
         (cursor.bookmark for cursor in await cursors.all_of(db, args.source) if cursor.stream == stream), {}
     )
@@ -115,7 +115,6 @@ async def _import(call: Call, db: Database) -> tuple[Counter[str], Rejects]:
             line = await intake.take(
                 args.source,
                 args.source,
-                None,
                 stream,
                 replace(page, bookmark=bookmark),
                 started_at=utcnow(),
