@@ -18,7 +18,7 @@ from sources.protocol import Page, ReadBack, Receipt, Setup
 from sources.text.length import graphemes
 from store.domain.clock import utcnow
 from store.domain.delivery import Delivery
-from store.domain.mention import Mention, NewAuthor, NewMention
+from store.domain.mention import Mention, NewAuthor, NewMention, SentimentLabel
 from store.domain.poll import Cursor
 
 PAUSE = (5.0, 20.0)  # seconds between two posts, all networks together
@@ -101,7 +101,8 @@ class Demo:
         author = NewAuthor(parent.author.handle, parent.author.name, parent.author.url, parent.author.followers)
         language = parent.language if parent.language in LANGUAGES else "en"
         at = now + timedelta(seconds=self._random.uniform(*ANSWER))
-        kind = self._random.choices(("thanks", "still", "more"), (5, 3, 3))[0]
+        pleased = parent.sentiment is SentimentLabel.POSITIVE  # nothing of theirs was broken
+        kind = "thanks" if pleased else self._random.choices(("thanks", "still", "more"), (5, 3, 3))[0]
         said = post(kind, Person(author, parent.network, language), at, self._number(at), self._random)
         return replace(said, parent=answer.native_id, thread=parent.thread, direct=True)
 

@@ -389,7 +389,10 @@ def test_an_empty_file_is_one_empty_page(tmp_path: Path) -> None:
         (SourceConfig("mastodn", "x"), "did you mean `mastodon`"), (SourceConfig("file", "x"), "`path` is missing"),
         (SourceConfig("file", "x", options={"pth": "a", "path": "b"}), "did you mean `path`"),
         (SourceConfig("feed", "x"), "`feed` is missing"), (SourceConfig("mastodon", "x"), "`tags` are needed"),
-        (SourceConfig("mastodon", "x", options={"tags": "acme"}), "a list of words"),
+        (SourceConfig("mastodon", "x", options={"tags": "acme"}), 'tags = ["acme"'),
+        (SourceConfig("mastodon", "x", options={"tags": [1]}), "a list of words"),
+        (SourceConfig("mastodon", "x", options={"tags": ["a"], "local": "yes"}), "local = false"),
+        (SourceConfig("feed", "x", options={"feed": "blog"}), "`feed` is a whole address"),
         (SourceConfig("file", "x", options={"path": "a", "format": "xls"}), "jsonl, csv or mbox"),
     ],
 )  # fmt: skip

@@ -11,7 +11,6 @@ from store.domain.errors import BadInput
 from store.domain.query import parse
 from tui.cli.call import NOTHING, WRONG, Call
 from tui.cli.findings import FAIL, OK, WARN, Finding, report
-from tui.keys import keymap
 from tui.settings import Reading, read, wanted_path
 from tui.toml_table import Problem
 
@@ -29,8 +28,12 @@ def check(call: Call) -> int:
 
 
 def _check_keys(reading: Reading) -> None:
-    """The names of actions are the screen's, so `tui.settings` leaves them to it."""
+    """The names of actions are the screen's, so `tui.settings` leaves them to it, and they are loaded only if need be."""
     desk, document = reading.settings.desk, reading.document
+    if not desk.keymap:
+        return
+    from tui.keys import keymap
+
     try:
         keymap(desk.keys, desk.keymap)
     except BadInput as error:
