@@ -19,6 +19,7 @@ from sources.http import Http
 from sources.intake import Intake
 from sources.poller import Poller, Source
 from sources.protocol import Channel, Page, Setup
+from sources.stopping import Stopped, unless
 from store import cursors
 from store.database import Database
 from store.domain.clock import utcnow
@@ -85,17 +86,22 @@ class Worker:
     async def poll_once(
         self, source: str | None = None, all_due: bool = False, *, stop: asyncio.Event | None = None
     ) -> list[PollLine]:
-        """One round of what is due, or with `all_due` of everything. NotFound for a source that is not configured."""
+        """One round of what is due, or with `all_due` of everything; `stop` ends it with what it has so far. NotFound
+        for a source that is not configured."""
+        stop = stop or self._never
         if source is not None and source not in self._sources:
             raise NotFound(f"no source `{source}`; configured: {', '.join(self._sources) or 'none'}")
         self._hold()
         await self._poller.prepare()
         if all_due:
             await cursors.make_due(self._db, now=utcnow(), source=source)
-        lines = await self._poller.round(stop or self._never, source)
-        lines += await self._chores.recheck_all({line.source: line for line in lines if not line.error})
-        await self._chores.wake()
-        await self._chores.find_issues()
+        lines = await self._poller.round(stop, source)
+        with suppress(Stopped):
+            lines += await unless(
+                stop, self._chores.recheck_all({line.source: line for line in lines if not line.error})
+            )
+            await unless(stop, self._chores.wake())
+            await unless(stop, self._chores.find_issues())
         return lines
 
     async def send_once(self, *, stop: asyncio.Event | None = None) -> list[Delivery]:

@@ -166,6 +166,8 @@ def _cause(error: Exception) -> str:
 
 def _refuse_foreign(path: Path) -> None:
     """Somebody else's file is left exactly as it is: not its mode, not its journal is touched."""
+    if path.exists() and not path.is_file():  # a folder or a device, whose mode is nobody's to change
+        raise StoreError(f"{path} is no file; choose another place with --database")
     if not path.is_file() or not path.stat().st_size:
         return
     try:

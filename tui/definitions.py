@@ -31,6 +31,6 @@ DEFINITIONS: dict[str, tuple[str, str]] = {
     ),
     "Answered within the promise": (
         "The share of cases whose first answer came in time; those still waiting count as not in time once due.",
-        "in time / cases",
+        "in time / cases whose answer was due",
     ),
 }

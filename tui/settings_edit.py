@@ -74,6 +74,8 @@ def follow(path: Path, names: Sequence[Name]) -> str:
 
 
 def _text(path: Path) -> str:
+    if path.exists() and not path.is_file():  # a folder, or a device that a new file must not replace
+        raise BadInput(f"cannot add to {path}: it is no file; choose another place with --config")
     try:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         tomllib.loads(text)

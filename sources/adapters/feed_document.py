@@ -37,12 +37,9 @@ def _bound(entries: list[Any]) -> None:
 def _xml_feed(body: bytes, kind: str, url: str) -> dict[str, Any]:
     import feedparser
 
-    # Bytes in memory only: given text, feedparser would fetch or open what the text says.
-    parsed = feedparser.parse(
-        io.BytesIO(body),
-        response_headers={"content-type": kind, "content-location": url},
-        sanitize_html=False,
-    )
+    # Bytes in memory only: given text, feedparser would fetch or open what the text says. It is not told where they
+    # come from, because it would make addresses of ids too, and a feed that moves would bring everything twice.
+    parsed = feedparser.parse(io.BytesIO(body), response_headers={"content-type": kind}, sanitize_html=False)
     if not parsed.entries and (not parsed.get("version") or not parsed.feed):
         raise ValueError("not a feed")
     _bound(parsed.entries)
@@ -51,18 +48,18 @@ def _xml_feed(body: bytes, kind: str, url: str) -> dict[str, Any]:
         "link": parsed.feed.get("link", ""),
         "ttl": parsed.feed.get("ttl", ""),
         "whole": type(parsed.get("bozo_exception")).__name__ != "SAXParseException",
-        "entries": [_entry(entry, parsed.feed) for entry in parsed.entries],
+        "entries": [_entry(entry, parsed.feed, url) for entry in parsed.entries],
     }
 
 
-def _entry(entry: Any, feed: Any) -> dict[str, Any]:
+def _entry(entry: Any, feed: Any, url: str) -> dict[str, Any]:
     content = entry.get("content") or ([entry["summary_detail"]] if entry.get("summary_detail") else [])
     best: Any = max(content, key=lambda part: len(part.get("value", "")), default={})
     html = "html" in best.get("type", "text/html")
     title = entry.get("title_detail", {})
     return {
         "id": entry.get("id", ""),
-        "link": entry.get("link", ""),
+        "link": _absolute(url, entry.get("link")),
         "title": entry.get("title", ""),
         "title_html": "html" in title.get("type", ""),
         "text": "" if html else best.get("value", ""),
@@ -115,7 +112,7 @@ def _item(item: dict[str, Any], feed: dict[str, Any], url: str) -> dict[str, Any
     name, link = item.get("id", ""), item.get("url") or item.get("external_url") or ""
     return {
         "id": str(name) if isinstance(name, int | float) else name,
-        "link": urljoin(url, link) if link and isinstance(link, str) else "",
+        "link": _absolute(url, link),
         "title": item.get("title", ""),
         "title_html": False,
         "text": item.get("content_text") or ("" if item.get("content_html") else item.get("summary", "")),
@@ -127,6 +124,13 @@ def _item(item: dict[str, Any], feed: dict[str, Any], url: str) -> dict[str, Any
         "published": item.get("date_published"),
         "updated": item.get("date_modified"),
     }
+
+
+def _absolute(base: str, link: Any) -> str:
+    try:
+        return urljoin(base, link) if link and isinstance(link, str) else ""
+    except ValueError:
+        return ""
 
 
 def _limit() -> None:

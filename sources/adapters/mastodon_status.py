@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from sources.adapters import fields
 from store.domain.mention import JsonObject, NewAuthor, NewMention
 
 NETWORK = "mastodon"
+_TAG_OR_BREAK = re.compile(r"<[^<>]*>|\n")
 VISIBILITIES = ("public", "unlisted", "private", "direct")
 
 
@@ -36,7 +38,7 @@ def from_status(status: Any, *, host: str, own: str, direct: bool = False) -> Ne
             followers=fields.count(account.get("followers_count")),
         ),
         created_at=fields.moment(status.get("created_at")),
-        html=(f"<p>{escape(warning)}</p>" if warning.strip() else "") + fields.text(status.get("content")),
+        html=(f"<p>{escape(warning)}</p>" if warning.strip() else "") + _content(fields.text(status.get("content"))),
         url=fields.web_url(status.get("url")) or fields.web_url(uri),
         native_id=native,
         parent=fields.identifier(status.get("in_reply_to_id")),
@@ -48,6 +50,11 @@ def from_status(status: Any, *, host: str, own: str, direct: bool = False) -> Ne
         ours=bool(own) and fields.identifier(account.get("id")) == own,
         raw=fields.raw(status),
     )
+
+
+def _content(html: str) -> str:
+    """Mastodon shows a line end in its text as one (white-space: pre-wrap), and bridges write nothing else."""
+    return _TAG_OR_BREAK.sub(lambda found: "<br>" if found[0] == "\n" else found[0], html)
 
 
 def handle(account: JsonObject, host: str) -> str:

@@ -9,6 +9,7 @@ from store.domain.mention import NewMention
 from store.domain.safetext import SafeText, safe, safe_line
 
 HTML_LIMIT = 256 * 1024
+BULLET = "- "
 
 _UNSEEN = frozenset({"head", "iframe", "math", "noscript", "object", "script", "style", "svg", "template"})
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d]*[1-9])", re.IGNORECASE)
@@ -83,7 +84,7 @@ class _Reader:
             return
         self._break(tag)
         if tag == "li":
-            self._parts.append("- ")
+            self._parts.append(BULLET)
         elif tag == "pre":
             self._pre += 1
         elif tag == "a":
@@ -130,6 +131,8 @@ class _Reader:
     def _break(self, tag: str) -> None:
         wanted = 2 if tag in _PARAGRAPHS else 1 if tag in _BLOCKS else 0
         last = self._parts[-1] if self._parts else ""
+        if last == BULLET:  # the paragraph of an item begins beside its sign
+            return
         there = 0 if tag == "br" else len(last) - len(last.rstrip("\n"))
         if wanted > there:
             self._parts.append("\n" * (wanted - there))

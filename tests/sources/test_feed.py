@@ -91,6 +91,34 @@ async def test_the_same_guid_in_two_feeds_is_two_entries(server: Server, http: H
     assert len(ids) == 2
 
 
+async def test_a_bare_number_is_another_article_in_another_feed(server: Server, http: Http) -> None:
+    """Threads: the same article in two feeds of a blog is one, the first article of two blogs is not."""
+
+    async def threads(name: str) -> int:
+        for path in ("/a", "/b"):
+            server.on(path, text(rss(item(name)), XML))
+        pages = [await poll(adapter(http, server.url(path))) for path in ("/a", "/b")]
+        return len({page.mentions[0].thread for page in pages})
+
+    assert await threads("1") == 2
+    assert await threads("https://blog.example/?p=1") == 1
+
+
+@pytest.mark.parametrize("form", ["rss", "json"])
+async def test_a_feed_beyond_the_limit_is_no_quiet_half(server: Server, http: Http, form: str) -> None:
+    entries = 10_001
+    small = rss("<item><guid>1</guid></item>" * entries), json.dumps({"items": [{"id": 1}] * entries})
+    server.on("/rss", text(small[form == "json"]))
+    with pytest.raises(BadAnswer, match=r"more than 10,000 entries|too much to read"):
+        await poll(adapter(http, server.url("/rss")))
+
+
+async def test_a_relative_link_of_a_json_feed_is_seen_from_the_feed(server: Server, http: Http) -> None:
+    server.on("/blog/feed.json", text(json.dumps({"items": [{"id": "1", "url": "../post/1", "title": "Acme"}]})))
+    (entry,) = (await poll(adapter(http, server.url("/blog/feed.json")))).mentions
+    assert entry.url == server.url("/post/1")
+
+
 async def test_validators_go_back_verbatim_and_304_brings_nothing(server: Server, http: Http) -> None:
     tag, date = 'W/"abc,\\"def"', "Sat, 21 Nov 2026 10:00:00 GMT"
 

@@ -225,6 +225,13 @@ async def test_a_post_becomes_a_mention(server: Server, http: Http, remote: Fake
     assert other.visibility == "direct", "an unknown kind is not taken for public"
 
 
+async def test_a_line_end_in_a_post_is_one(server: Server, http: Http, remote: FakeMastodon) -> None:
+    """Posts of a bridge hold no <br>; line ends inside a tag are none of the text."""
+    remote.add(1, NOW, content='<p>Acme is down.\n\n<a\nhref="https://x.example/tag/a">#acme</a>\n#cloud</p>')
+    page, *_ = await poll(adapter(server, http))
+    assert clean(page.mentions[0])[1] == "Acme is down.\n\n#acme\n#cloud"
+
+
 async def test_broken_posts_are_kept_aside(server: Server, http: Http, remote: FakeMastodon) -> None:
     remote.add(1, NOW)
     remote.add(2, NOW, created_at="yesterday")

@@ -20,6 +20,7 @@ MASTODON_LINK = (
     [
         ("<p>Hello <b>you</b> &amp; me</p><p>two<br>three<br/>four</p>", "Hello you & me\n\ntwo\nthree\nfour"),
         ("<div>one</div><div>two</div><ul><li>a</li><li>b</li></ul>", "one\ntwo\n\n- a\n- b"),
+        ("<ol><li><p>a</p></li><li><p>b</p><p>c</p></li></ul>", "- a\n\n- b\n\nc"),
         ("<script>alert(1)</script><style>p{}</style><p hidden>x</p>seen", "seen"),
         ('<p style="color:red; display : none">x</p><p style="font-size:0px">y</p>seen', "seen"),
         ("<pre>def f():\n    return 1</pre>", "def f():\n    return 1"),

@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,18 @@ async def test_what_is_no_database_is_left_alone(tmp_path: Path) -> None:
         await Database(path).open()
 
     assert path.read_text() == "Dear Ana, " * 1_000
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+async def test_what_is_no_file_keeps_its_mode(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "place"
+    make(path)
+    path.chmod(0o755)
+
+    with pytest.raises(StoreError, match="is no file"):
+        await Database(path).open()
+
+    assert path.stat().st_mode & 0o777 == 0o755
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -91,6 +92,8 @@ def test_rejects_never_follow_a_link_out_of_the_folder(earful: Earful) -> None:
         ("array.jsonl", b'[{"text": "x"}]', 2, "one JSON array"),
         ("what.bin", b"\x00\x01\x02", 2, "--format"),
         ("utf16.csv", "text\nacme".encode("utf-16"), 2, "UTF-16"),
+        ("packed.jsonl.gz", gzip.compress(b'{"text": "acme"}\n'), 2, "gunzip it"),
+        ("macintosh.csv", b"text,author\racme,ana\r", 2, "first line"),
     ],
 )
 def test_a_file_that_cannot_be_imported(earful: Earful, name: str, content: bytes, code: int, said: str) -> None:
@@ -99,6 +102,21 @@ def test_a_file_that_cannot_be_imported(earful: Earful, name: str, content: byte
     assert result.code == code
     assert said in result.narration
     assert "unexpected" not in result.narration
+
+
+def test_only_a_file_can_be_gone_on_with(earful: Earful) -> None:
+    os.mkfifo(earful.home / "pipe.jsonl")
+    for name in ("pipe.jsonl", "/dev/zero"):
+        result = earful("import", name)
+        assert (result.code, "no regular file" in result.narration) == (2, True)
+
+
+def test_a_name_in_another_encoding_is_a_name(earful: Earful) -> None:
+    path = earful.home / os.fsdecode(b"caf\xe9.jsonl")
+    path.write_text(lines(mention(1), "{broken"))
+    result = earful("import", str(path), "--json")
+    assert (result.code, result.record["new"], result.record["failed"]) == (0, 1, 1)
+    assert path.with_name(f"{path.name}.rejects.jsonl").exists()
 
 
 def test_csv_and_mbox(earful: Earful) -> None:

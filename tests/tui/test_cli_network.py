@@ -223,9 +223,10 @@ def test_a_worker_polls_until_it_is_told_to_stop(earful: Earful, name: signal.Si
         assert b"Traceback" not in rest
 
 
-def test_a_worker_stops_though_a_server_is_silent(earful: Earful, server: Server) -> None:
+@pytest.mark.parametrize("words", [[], ["--once"]])
+def test_a_worker_stops_though_a_server_is_silent(earful: Earful, server: Server, words: list[str]) -> None:
     server.on(TAG, silence(server, 30))
-    with worker(earful) as process:
+    with earful.start("worker", *words) as process:
         while not server.at(TAG):
             time.sleep(0.05)
         process.terminate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 
@@ -99,6 +100,24 @@ def test_a_conflict_changes_nothing(tmp_path: Path, text: str, said: str) -> Non
         follow(path, [name_of("Acme")])
     assert path.read_text() == text
     assert [file.name for file in tmp_path.iterdir()] == ["earful.toml"]
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for place in (pipe, tmp_path):
+        with pytest.raises(BadInput, match="no file"):
+            follow(place, [name_of("Acme")])
+    assert pipe.is_fifo()
+
+
+def test_a_configuration_with_mistakes_is_not_added_to(tmp_path: Path) -> None:
+    earful = Earful(tmp_path)
+    path = earful.configure("[[source]]\ntype = 'hackernews'\nevry = '60s'\n")
+    before = path.read_text()
+    result = earful("follow", "Acme Cloud", "--no-poll")
+    assert (result.code, "earful.toml:3:" in result.narration) == (2, True)
+    assert path.read_text() == before
 
 
 def test_the_command_writes_and_shows_what_it_wrote(tmp_path: Path) -> None:

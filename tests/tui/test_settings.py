@@ -148,12 +148,21 @@ SOURCE = '[[source]]\ntype = "hackernews"\n'
         (SOURCE + "every = '0s'", 3, "at least 1s"),
         (SOURCE + "every = 60", 3, "a duration in quotes"),
         (SOURCE + "backfill = 'some'", 3, "not a duration"),
-        (SOURCE + "url = 'ftp://example.org'", 3, "https://"),
+        *(
+            (SOURCE + f"url = '{url}'", 3, "https://")
+            for url in ("ftp://x.example", "https://", "http://[::1", "http://x:y")
+        ),
+        (SOURCE + "items_url = 'x'", 3, "whole address"),
+        ("[[source]]\ntype = 'file'\npath = 5", 3, "`path` is written so"),
         (SOURCE + "token = 'abcdef-canary'", 3, "a reference (env:NAME, file:PATH or keyring:NAME)"),
         (SOURCE + SOURCE, 3, "two [[source]]"),
         ("[[source]]\ntype = 'file'", 1, "`path` is missing"),
         ("[[department]]\nname = 'b'", 1, "needs `to`"),
         ("[[department]]\nname = 'b'\nto = 'b@example.org'", 3, "mailto:"),
+        *(
+            (f"[[department]]\nname = 'b'\nto = '{to}'", 3, "a whole address")
+            for to in ("mailto:", "https://", "slack+https://", "http://[")
+        ),
         ("[[rule]]\nwhen = 'sentiment:bad'\ndo = ['done']", 2, "positive, neutral, negative"),
         ("[[rule]]\nwhen = 'x'\ndo = ['done',\n'escalte pr']", 4, "`escalte pr` is no action"),
         ("[[rule]]\nwhen = 'x'", 1, "needs `do`"),

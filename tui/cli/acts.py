@@ -67,10 +67,12 @@ def snooze(call: Call) -> int:
     until = None
     if not args.until_reply:
         until = (
-            call.now + args.length if args.length else moment(args.until, now=call.now, zone=local_zone(), ahead=True)
+            call.now + args.length
+            if args.length is not None
+            else moment(args.until, now=call.now, zone=local_zone(), ahead=True)
         )
         if until <= call.now:
-            raise BadInput(f"{args.until or 'that'} is over already; give a time to come")
+            raise BadInput(f"{args.until or 'that time'} is over already; give a time to come")
     return _act(call, Snooze(until))
 
 

@@ -28,7 +28,7 @@ def check(call: Call) -> int:
 
 
 def _check_keys(reading: Reading) -> None:
-    """The names of actions are the screen's, so `tui.settings` leaves them to it, and they are loaded only if need be."""
+    """The names of actions are the screen's, so `tui.settings` leaves them to it; they are loaded if need be."""
     desk, document = reading.settings.desk, reading.document
     if not desk.keymap:
         return

@@ -5,12 +5,14 @@ from __future__ import annotations
 from tui import settings_edit
 from tui.cli.call import DONE, Call
 from tui.cli.start import has_screen
-from tui.settings import wanted_path
+from tui.settings import load, wanted_path
 
 
 def follow(call: Call) -> int:
     out, path = call.out, wanted_path(call.args.config)
     names = [settings_edit.name_of(name) for name in call.args.names]
+    if path.is_file():
+        load(call.args.config, call.args.database)  # what has mistakes is not added to
     added = settings_edit.follow(path, names)
     if added:
         out.tell(f"written to {path}:")

@@ -19,5 +19,6 @@ def ledger(call: Call) -> int:
         else:
             call.out.row(*poll_line(line))
     if not lines:
-        call.out.tell("no polls here yet; `earful poll --once` makes some")
+        of = f" of `{args.source}`" if args.source else ""
+        call.out.tell(f"no polls{of} here yet; `earful poll --once` makes some")
     return DONE

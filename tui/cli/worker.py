@@ -32,7 +32,8 @@ async def _run(call: Call) -> int:
         loop.call_later(call.args.length.total_seconds(), stop.set)
     async with opened(call.settings) as db, Worker(db, call.settings.desk) as running:
         if call.args.once:
-            events: list[PollLine | Delivery] = [*await running.poll_once(all_due=True), *await running.send_once()]
+            events: list[PollLine | Delivery] = [*await running.poll_once(all_due=True, stop=stop)]
+            events += await running.send_once(stop=stop)
             for event in events:
                 _told(call, event)
             code = FAILED if any(_is_trouble(event) for event in events) else DONE
