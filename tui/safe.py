@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 from rich.cells import cell_len
 from textual.content import Content
 from textual.style import Style
@@ -26,13 +28,9 @@ def clip(text: str, width: int) -> str:
     clean = safe_line(text)
     if cell_len(clean) <= width:
         return clean
-    kept, room = [], width - 1
-    for character in clean:
-        room -= cell_len(character)
-        if room < 0:
-            break
-        kept.append(character)
-    return "".join(kept).rstrip() + ELLIPSIS if width > 0 else ""
+    # Beginnings are measured, not characters: a sign of several characters is wider than they are one by one.
+    kept = bisect_right(range(len(clean) + 1), width - 1, key=lambda end: cell_len(clean[:end])) - 1
+    return clean[: max(0, kept)].rstrip(" \u200d") + ELLIPSIS if width > 0 else ""
 
 
 def fit(text: str, width: int) -> str:

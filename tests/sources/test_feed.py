@@ -212,15 +212,15 @@ async def test_entries_without_an_id_are_told_apart(server: Server, http: Http) 
 
 
 async def test_a_permanent_move_is_remembered_and_brings_nothing_twice(server: Server, http: Http) -> None:
-    server.on("/old", redirect("/new", 301))
-    server.on("/new", text(rss(item("1")), XML), text(rss(item("2"), item("1")), XML))
+    server.on("/old", redirect("/blog/new", 301))
+    server.on("/blog/new", text(rss(item("1")), XML), text(rss(item("2"), item("1")), XML))
     source = adapter(http, server.url("/old"))
     first = await poll(source)
     second = await poll(source, first.bookmark)
 
     assert len(server.at("/old")) == 1
     assert first.mentions[0].external_id in {mention.external_id for mention in second.mentions}
-    assert second.asked == server.url("/new")
+    assert second.asked == server.url("/blog/new")
 
 
 async def test_a_passing_redirect_is_not_remembered(server: Server, http: Http) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -21,6 +21,8 @@ def test_every_payload_is_plain_and_harmless(name: str) -> None:
 
 
 @given(hostile_text(), st.integers(0, 60))
+@example("keycap 1️⃣ ❤️ 🇷🇴", 9)
+@example("family 👨‍👩‍👧‍👦👨‍👩‍👧‍👦", 10)
 def test_fit_is_exactly_as_wide_as_asked(text: str, width: int) -> None:
     fitted = fit(text, width)
     assert cell_len(fitted) == width
