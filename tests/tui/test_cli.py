@@ -218,6 +218,13 @@ def test_a_small_command_loads_nothing_heavy(earful: Earful, words: list[str]) -
     assert not {name.partition(".")[0] for name in loaded} & HEAVY
 
 
+def test_check_knows_the_actions_that_keys_are_given_to(earful: Earful) -> None:
+    earful.configure('[keymap]\n"case.dnoe" = "x"\n')
+    result = earful("check", "--json")
+    assert (result.code, result.record["level"]) == (2, "fail")
+    assert "no action `case.dnoe`" in result.record["message"]
+
+
 def test_colour_is_for_terminals_that_want_it(earful: Earful) -> None:
     def on_a_terminal(**environment: str) -> bytes:
         ours, theirs = pty.openpty()
