@@ -1,137 +1,87 @@
-"""The source types that earful knows. An adapter's module is imported when it is first used."""
+"""The source types that earful knows, each named once: its module is imported when it is first used. Others add theirs
+by the entry point group `earful.sources`, whose names are types and whose values are adapter classes."""
 
 from __future__ import annotations
 
 import difflib
 import importlib
 import tomllib
+from functools import cache
+from typing import TYPE_CHECKING, cast
 
 from sources.addresses import is_web
 from sources.protocol import Adapter, Option, Setup, SourceType
 from store.domain.desk import SourceConfig
 from store.domain.errors import BadInput
 
-TYPES: dict[str, SourceType] = {
-    kind.name: kind
-    for kind in (
-        SourceType(
-            "mastodon",
-            "mastodon",
-            "Posts with a hashtag on one Mastodon server; with a token also search and what is addressed to you",
-            "sources.adapters.mastodon:Mastodon",
-            default_url="https://mastodon.social",
-            without_account="hashtags",
-            with_account="hashtags, full-text search (where the server has it), mentions of the account, answers",
-            can_answer=True,
-            options=(
-                Option("tags", "hashtags to read, without #", example='["acme", "acmecloud"]'),
-                Option("local", "only posts of this server's own people", example="false"),
-                Option("search", "with a token: also search for every watch (default true)", example="true"),
-                Option(
-                    "notifications",
-                    "with a token: also what is addressed to the account (default true)",
-                    example="true",
-                ),
-                Option(
-                    "visibility",
-                    "of answers: public, unlisted, private, direct (default: as the post)",
-                    example='"unlisted"',
-                ),
-            ),
-        ),
-        SourceType(
-            "hackernews",
-            "hackernews",
-            "Stories and comments on Hacker News that hold the words of a watch",
-            "sources.adapters.hackernews:HackerNews",
-            default_url="https://hn.algolia.com",
-            without_account="everything: full text of stories and comments",
-            with_account="the same; Hacker News has no way to answer by program",
-            options=(
-                Option(
-                    "items_url", "where originals are looked up again", example='"https://hacker-news.firebaseio.com"'
-                ),
-            ),
-        ),
-        SourceType(
-            "feed",
-            "feed",
-            "Any RSS, Atom or JSON Feed: blogs, news, Google Alerts, Google News, forums, subreddits",
-            "sources.adapters.feed:Feed",
-            without_account="any public feed",
-            with_account="feeds behind a token (Bearer) or a login (user:password)",
-            options=(
-                Option("feed", "the feed's address (or give it as `url`)", example='"https://example.org/blog.rss"'),
-            ),
-        ),
-        SourceType(
-            "file",
-            "file",
-            "A file that grows or is replaced: JSON Lines, CSV or an mbox of mails",
-            "sources.adapters.file:File",
-            without_account="any file on this machine",
-            options=(
-                Option("path", "the file", required=True, example='"/var/spool/reviews.jsonl"'),
-                Option("format", "jsonl, csv or mbox (default: seen from its name and content)", example='"jsonl"'),
-            ),
-        ),
-        SourceType(
-            "demo",
-            "demo",
-            "The simulated network of `earful demo`",
-            "sources.adapters.demo:Demo",
-            can_answer=True,
-            options=(Option("network", "which network it stands in for", required=True, example='"mastodon"'),),
-        ),
-    )
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+GROUP = "earful.sources"
+BUILT_IN = {
+    "demo": "demo:Demo",
+    "feed": "feed:Feed",
+    "file": "file:File",
+    "hackernews": "hackernews:HackerNews",
+    "mastodon": "mastodon:Mastodon",
 }
 HIDDEN = frozenset({"demo"})
 
 
+def types() -> dict[str, SourceType]:
+    """Every type that can be configured, by name. Imports them all; one that cannot be imported is left out."""
+    names = sorted((BUILT_IN.keys() | _others().keys()) - HIDDEN)
+    found = {}
+    for name in names:
+        try:
+            found[name] = source_type(name)
+        except BadInput:
+            continue
+    return found
+
+
 def source_type(name: str) -> SourceType:
     """Raises BadInput that lists the known types."""
-    if name in TYPES:
-        return TYPES[name]
-    known = sorted(TYPES.keys() - HIDDEN)
-    raise BadInput(f"unknown source type `{name}`{_nearest(name, known)}; known are {', '.join(known)}")
+    return _class(name).kind
+
+
+def network(name: str) -> str:
+    """Of a type's mentions; the type's own name where it is not known."""
+    try:
+        return source_type(name).network
+    except BadInput:
+        return name
 
 
 def problems(config: SourceConfig) -> list[str]:
     """What is wrong with the options of a source, one line each; empty where nothing is."""
     try:
-        kind = source_type(config.type)
+        adapter_class = _class(config.type)
     except BadInput as error:
         return [str(error)]
-    names = [option.name for option in kind.options]
+    options = adapter_class.kind.options
+    names = [option.name for option in options]
     found = [f"unknown key `{key}`{_nearest(key, names)}" for key in config.options if key not in names]
-    found += [
-        f"`{option.name}` is missing, for example {option.name} = {option.example}"
-        for option in kind.options
-        if option.required and not config.options.get(option.name)
-    ]
-    found += [
-        f"`{option.name}` is written so: {option.name} = {option.example}"
-        for option in kind.options
-        if option.name in config.options and not _is_like(config.options[option.name], option.example)
-    ]
-    found += [
-        f"`{name}` is a whole address that begins with https:// or http://"
-        for name in ("feed", "items_url")
-        if isinstance(config.options.get(name), str) and not is_web(config.options[name])
-    ]
-    if config.type == "feed" and not (config.url or config.options.get("feed")):
-        found.append('`feed` is missing, for example feed = "https://example.org/blog.rss"')
-    if config.type == "mastodon":
-        tags = config.options.get("tags", [])
-        if isinstance(tags, list) and not all(isinstance(tag, str) for tag in tags):
-            found.append('`tags` is a list of words, for example tags = ["acme"]')
-        elif not (tags or config.token):
-            found.append('without a token `tags` are needed, for example tags = ["acme"]')
-        if config.options.get("visibility", "public") not in ("public", "unlisted", "private", "direct"):
-            found.append("`visibility` is public, unlisted, private or direct")
-    if config.type == "file" and config.options.get("format", "jsonl") not in ("jsonl", "csv", "mbox"):
-        found.append("`format` is jsonl, csv or mbox")
-    return found
+    for option in options:
+        value = config.options.get(option.name)
+        if value is None or value == "":
+            if option.required:
+                found.append(f"`{option.name}` is missing, for example {option.name} = {option.example}")
+        else:
+            found += _misfit(option, value)
+    more = getattr(adapter_class, "problems", None)
+    return found if found or more is None else list(more(config))
+
+
+def obstacle(config: SourceConfig) -> str:
+    """Why a source cannot answer as it is configured; "" where it can. Raises BadInput for an unknown type."""
+    adapter_class = _class(config.type)
+    if not adapter_class.kind.can_answer:
+        return f"{adapter_class.kind.network} has no way to answer from here"
+    judge = getattr(adapter_class, "obstacle", None)
+    if judge is not None:
+        return str(judge(config))
+    return "" if config.token else f"the source {config.name} has no token, so it can only read"
 
 
 def adapter(setup: Setup) -> Adapter:
@@ -139,14 +89,40 @@ def adapter(setup: Setup) -> Adapter:
     found = problems(setup.config)
     if found:
         raise BadInput("; ".join(found))
-    module, _, name = source_type(setup.config.type).adapter.partition(":")
-    made: Adapter = getattr(importlib.import_module(module), name)(setup)
-    return made
+    return _class(setup.config.type)(setup)
 
 
-def _is_like(value: object, example: str) -> bool:
-    """Whether it is a value of the same kind as this piece of TOML."""
-    return isinstance(value, type(tomllib.loads(f"x = {example}")["x"]))
+@cache
+def _class(name: str) -> type[Adapter]:
+    if name in BUILT_IN:
+        module, _, attribute = BUILT_IN[name].partition(":")
+        return cast(type[Adapter], getattr(importlib.import_module(f"sources.adapters.{module}"), attribute))
+    others = _others()
+    if name in others:
+        try:
+            return cast(type[Adapter], others[name].load())
+        except Exception as error:  # somebody else's code: whatever it raises is its fault and not ours
+            raise BadInput(f"the source type `{name}` cannot be loaded ({type(error).__name__}): mend it") from None
+    known = sorted((BUILT_IN.keys() | others.keys()) - HIDDEN)
+    raise BadInput(f"unknown source type `{name}`{_nearest(name, known)}; known are {', '.join(known)}")
+
+
+@cache
+def _others() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _misfit(option: Option, value: object) -> list[str]:
+    """What is wrong with one value."""
+    if not isinstance(value, type(tomllib.loads(f"x = {option.example}")["x"])):
+        return [f"`{option.name}` is written so: {option.name} = {option.example}"]
+    if option.choices and value not in option.choices:
+        return [f"`{option.name}` is {', '.join(option.choices[:-1])} or {option.choices[-1]}"]
+    if option.address and not is_web(str(value)):
+        return [f"`{option.name}` is a whole address that begins with https:// or http://"]
+    return []
 
 
 def _nearest(word: str, known: list[str]) -> str:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 from urllib.parse import urlsplit
@@ -17,18 +18,18 @@ from sources.errors import Unauthorised, in_words
 from sources.forwarders import Forwarder, address, forwarder
 from sources.http import Http
 from sources.intake import Intake
+from sources.keep import Keep
 from sources.poller import Poller, Source
-from sources.protocol import Channel, Page, Setup
+from sources.protocol import Channel, Page, Setup, SourceType
 from sources.stopping import Stopped, unless
 from store import cursors
 from store.database import Database
 from store.domain.clock import utcnow
 from store.domain.delivery import Delivery
-from store.domain.desk import Desk, SourceConfig
+from store.domain.desk import Desk, SourceConfig, Watch
 from store.domain.errors import BadInput, Conflict, NotFound
 from store.domain.mention import Mention
 from store.domain.poll import Cursor, PollLine
-from store.domain.secret import Secret
 from store.lock import WorkerLock
 
 OnEvent = Callable[[PollLine | Delivery], None]
@@ -41,6 +42,7 @@ class Worker:
     def __init__(self, db: Database, desk: Desk) -> None:
         self._db, self._desk = db, desk
         self._lock = WorkerLock(db.path)
+        self._sessions = sessions_beside(db.path)
         self._never = asyncio.Event()
         self._on_event: OnEvent = lambda event: None
 
@@ -123,20 +125,14 @@ class Worker:
 
     async def _source(self, config: SourceConfig, unable: dict[str, str]) -> Source:
         """A source that cannot be had, for want of its secret or by its configuration, is there too and says so."""
-        network = registry.TYPES[config.type].network if config.type in registry.TYPES else config.type
+        network = registry.network(config.type)
         try:
-            token = await self._token(config)
-            return Source(config, network, registry.adapter(Setup(config, self._http, token, self._desk.watches)))
+            setup = await asyncio.to_thread(setup_of, config, self._http, self._desk.watches, self._sessions)
+            return Source(config, network, registry.adapter(setup))
         except Exception as error:
             unable[config.name] = f"{config.name} cannot be used: {in_words(error)}"
             streams = [cursor.stream for cursor in await cursors.all_of(self._db, config.name)]
             return Source(config, network, Unusable(error, streams or ["account"]))
-
-    async def _token(self, config: SourceConfig) -> Secret | None:
-        try:
-            return await asyncio.to_thread(secrets.resolve, config.token) if config.token else None
-        except BadInput as error:
-            raise Unauthorised(str(error)) from None
 
     def _forwarders(self, unable: dict[str, str]) -> dict[str, Forwarder]:
         ready: dict[str, Forwarder] = {}
@@ -149,8 +145,27 @@ class Worker:
         return ready
 
 
+def sessions_beside(store: Path) -> Path:
+    """Where the sources of a store keep their sessions."""
+    return store.with_name(f"{store.name}.sessions")
+
+
+def setup_of(config: SourceConfig, http: Http, watches: Sequence[Watch], sessions: Path | None = None) -> Setup:
+    """What a source's adapter is made with, its secrets looked up. Blocks. Raises Unauthorised where one is missing."""
+    kind = registry.source_type(config.type)
+    try:
+        token = secrets.resolve(config.token) if config.token else None
+        named = [option.name for option in kind.options if option.secret and config.options.get(option.name)]
+        found = {name: secrets.resolve(config.options[name]) for name in named}
+    except BadInput as error:
+        raise Unauthorised(str(error)) from None
+    return Setup(config, http, token, watches, found, Keep(sessions, config.name))
+
+
 class Unusable:
     """Stands in for a source that cannot be had: every poll of its streams says why, and its bookmarks stay."""
+
+    kind = SourceType("unusable", "", "")
 
     def __init__(self, error: Exception, streams: Sequence[str]) -> None:
         self._error, self._streams = error, streams

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sources.registry import HIDDEN, TYPES
+from sources.registry import types
 from store.domain.desk import Department, MailServer, Rule, SourceConfig, View, Watch
 from store.domain.query import FIELDS
 from tui.cli.commands import COMMANDS
+from tui.cli.sources import page
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -29,14 +30,16 @@ def test_every_setting_is_documented(noun: type) -> None:
         assert field.name in ("options", "team") or f"`{field.name}`" in CONFIGURATION, field.name
 
 
-@pytest.mark.parametrize(
-    "kind", [kind for kind in TYPES.values() if kind.name not in HIDDEN], ids=lambda kind: kind.name
-)
+@pytest.mark.parametrize("kind", types().values(), ids=lambda kind: kind.name)
 def test_every_source_type_and_option_is_documented(kind) -> None:
-    assert f"`{kind.name}`" in CONFIGURATION
     assert f"`{kind.name}`" in README
+    assert kind.can_answer == bool(kind.length), "a type that can answer says how long an answer may be"
     for option in kind.options:
-        assert f"`{option.name}`" in CONFIGURATION, option.name
+        assert option.example, option.name
+
+
+def test_the_page_of_the_sources_is_what_they_say_of_themselves() -> None:
+    assert (ROOT / "docs" / "sources.md").read_text(encoding="utf-8") == page()
 
 
 @pytest.mark.parametrize("field", sorted(FIELDS))

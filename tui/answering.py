@@ -18,16 +18,12 @@ MACHINE = "earful"
 
 def obstacle(desk: Desk, row: InboxRow) -> str:
     """Why a case cannot be answered from here, in words; "" where it can."""
-    from sources.registry import TYPES
+    from sources.registry import obstacle as of_source
 
     config = next((source for source in desk.sources if source.name == row.source), None)
     if config is None:
         return f"no source {row.source} is configured, so nothing can be sent there"
-    if not TYPES[config.type].can_answer:
-        return f"{row.network} has no way to answer from here"
-    if not config.token and config.type != "demo":
-        return f"the source {row.source} has no token, so it can only read"
-    return ""
+    return of_source(config)
 
 
 def parent_of(detail: CaseDetail) -> Mention | None:

@@ -73,7 +73,7 @@ def _watch(table: Table) -> Watch:
 
 def _source(table: Table, base: Path) -> SourceConfig:
     from sources.addresses import is_web
-    from sources.registry import TYPES, problems
+    from sources.registry import problems, source_type
 
     usual = SourceConfig("", "")
     kind = table.text("type", required=True, example="hackernews")
@@ -88,15 +88,23 @@ def _source(table: Table, base: Path) -> SourceConfig:
     )
     if source.url and not is_web(source.url):
         table.wrong("url", "a whole address that begins with https:// or http://")
-    known = [option.name for option in TYPES[kind].options] if kind in TYPES else []
-    options = {name: value for name, value in table.rest().items() if name in known}
-    if kind in TYPES:
-        table.close(known)
-    for words in problems(replace(source, options=options)) if kind else ():
+    if not kind:
+        return source
+    try:
+        known = {option.name: option for option in source_type(kind).options}
+    except BadInput as error:
+        table.problem("type", f"{table.label}: {error}")
+        return source
+    secret = {name for name, option in known.items() if option.secret and table.has(name)}
+    references = {name: _reference(table, name, base) for name in sorted(secret)}
+    options = {name: value for name, value in table.rest().items() if name in known} | references
+    table.close(known)
+    for words in problems(replace(source, options=options)):
         key = next((name for name in _QUOTED.findall(words) if name in known), "type")
         table.problem(key, f"{table.label}: {words}")
-    if isinstance(options.get("path"), str):  # seen from the file that names it, not from where somebody stands
-        options["path"] = str(base / Path(options["path"]).expanduser())
+    for name, option in known.items():
+        if option.path and isinstance(options.get(name), str):  # seen from the file that names it
+            options[name] = str(base / Path(options[name]).expanduser())
     return replace(source, options=options)
 
 

@@ -14,10 +14,11 @@ from random import Random
 from sources.demo.people import NETWORKS, Person, paper, people
 from sources.demo.posts import ordinary, post
 from sources.demo.voices import LANGUAGES
-from sources.protocol import Page, ReadBack, Receipt, Setup
+from sources.protocol import Option, Page, ReadBack, Receipt, Setup, SourceType
 from sources.text.length import graphemes
 from store.domain.clock import utcnow
 from store.domain.delivery import Delivery
+from store.domain.desk import SourceConfig
 from store.domain.mention import Mention, NewAuthor, NewMention, SentimentLabel
 from store.domain.poll import Cursor
 
@@ -31,6 +32,22 @@ OUR_ACCOUNT = NewAuthor("nimbari", "Nimbari", "https://nimbari.example")
 
 class Demo:
     """One invented network."""
+
+    kind = SourceType(
+        "demo",
+        "demo",
+        "The simulated network of `earful demo`",
+        can_answer=True,
+        length="as the network that it stands in for",
+        options=(
+            Option("network", "which network it stands in for", required=True, example='"mastodon"'),
+            Option("seed", "other voices", example="7"),
+        ),
+    )
+
+    @staticmethod
+    def obstacle(config: SourceConfig) -> str:
+        return ""
 
     def __init__(self, setup: Setup) -> None:
         self._network = str(setup.config.options.get("network", "mastodon"))

@@ -24,7 +24,7 @@ from sources.adapters import fields
 from sources.addresses import shown
 from sources.errors import BadAnswer
 from sources.http import Answer, Request, retry_after
-from sources.protocol import Page, Setup
+from sources.protocol import Option, Page, Setup, SourceType
 from sources.status import whole
 from sources.text.clean import html_to_text
 from store.domain.desk import SourceConfig
@@ -43,6 +43,31 @@ KEPT_ENVIRONMENT = ("PYTHONPATH", "SYSTEMROOT")
 
 
 class Feed:
+    kind = SourceType(
+        "feed",
+        "feed",
+        "Any RSS, Atom or JSON Feed: blogs, news, Google Alerts, Google News, forums",
+        login="what a closed feed asks for: a token (Bearer) or user:password",
+        without_account="any public feed",
+        with_account="feeds behind a token (Bearer) or a login (user:password)",
+        quota="one request a poll, nothing to pay; a feed that did not change costs a few bytes",
+        guide=("Google Alerts: make an alert, deliver to RSS feed, and give its address as `feed`.",),
+        options=(
+            Option(
+                "feed",
+                "the feed's address (or give it as `url`)",
+                example='"https://example.org/blog.rss"',
+                address=True,
+            ),
+        ),
+    )
+
+    @staticmethod
+    def problems(config: SourceConfig) -> list[str]:
+        if config.url or config.options.get("feed"):
+            return []
+        return ['`feed` is missing, for example feed = "https://example.org/blog.rss"']
+
     def __init__(self, setup: Setup) -> None:
         self._http = setup.http
         self._config = setup.config

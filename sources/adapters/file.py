@@ -18,7 +18,7 @@ from sources.adapters import file_mentions, file_records
 from sources.adapters.file_mentions import Twins
 from sources.adapters.file_records import Record
 from sources.errors import Unreachable
-from sources.protocol import Page, Setup
+from sources.protocol import Option, Page, Setup, SourceType
 from store.domain.errors import BadInput
 from store.domain.mention import JsonObject, Mention, NewMention
 from store.domain.poll import Cursor, Rejected
@@ -93,6 +93,22 @@ def guess(path: Path, handle: BinaryIO) -> str:
 
 class File:
     """The source type "file"."""
+
+    kind = SourceType(
+        "file",
+        "file",
+        "A file that grows or is replaced: JSON Lines, CSV or an mbox of mails",
+        without_account="any file on this machine",
+        options=(
+            Option("path", "the file", required=True, example='"/var/spool/reviews.jsonl"', path=True),
+            Option(
+                "format",
+                "of the file (default: seen from its name and content)",
+                example='"jsonl"',
+                choices=FORMATS,
+            ),
+        ),
+    )
 
     def __init__(self, setup: Setup) -> None:
         self._path = Path(str(setup.config.options["path"])).expanduser()

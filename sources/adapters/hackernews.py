@@ -21,7 +21,7 @@ from sources.adapters import fields
 from sources.asks import Ask, asks
 from sources.errors import BadAnswer
 from sources.http import Request
-from sources.protocol import Page, Setup
+from sources.protocol import Option, Page, Setup, SourceType
 from sources.status import whole
 from sources.text.clean import clean
 from store.domain.mention import JsonObject, Mention, MentionType, NewAuthor, NewMention
@@ -36,6 +36,24 @@ PREFIX = "search:"
 
 
 class HackerNews:
+    kind = SourceType(
+        "hackernews",
+        "hackernews",
+        "Stories and comments on Hacker News that hold the words of a watch",
+        default_url=SEARCH_URL,
+        without_account="everything: full text of stories and comments",
+        with_account="the same; Hacker News has no way to answer by program",
+        quota="10,000 requests an hour; a poll costs 1 or 2 a question of a watch",
+        options=(
+            Option(
+                "items_url",
+                "where originals are looked up again",
+                example='"https://hacker-news.firebaseio.com"',
+                address=True,
+            ),
+        ),
+    )
+
     def __init__(self, setup: Setup) -> None:
         self._http = setup.http
         self._search = (setup.config.url or SEARCH_URL).rstrip("/")

@@ -22,8 +22,9 @@ from sources.adapters.mastodon_server import Got, Params, Server
 from sources.adapters.mastodon_status import from_status, order
 from sources.asks import asks
 from sources.errors import BadAnswer, SourceError, Unauthorised
-from sources.protocol import Page, Setup
+from sources.protocol import Option, Page, Setup, SourceType
 from sources.status import whole
+from store.domain.desk import SourceConfig
 from store.domain.mention import JsonObject, Mention, NewMention
 from store.domain.poll import Cursor, Rejected
 
@@ -58,6 +59,46 @@ class _Read:
 
 
 class Mastodon(MastodonAnswers):
+    kind = SourceType(
+        "mastodon",
+        "mastodon",
+        "Posts with a hashtag on one Mastodon server; with a token also search and what is addressed to you",
+        default_url=DEFAULT_URL,
+        login="an access token of the account (scopes read and write:statuses)",
+        without_account="hashtags",
+        with_account="hashtags, full-text search (where the server has it), mentions of the account, answers",
+        can_answer=True,
+        length="as the server says (500 graphemes where it does not); a link counts 23, a far mention without its host",
+        quota="300 requests in 5 minutes; a poll costs 1 or 2 a hashtag or watch",
+        guide=(
+            "On the server: Preferences, Development, New application; scopes read and write:statuses.",
+            'Keep the access token outside the configuration: export MASTODON_TOKEN=..., token = "env:MASTODON_TOKEN".',
+        ),
+        options=(
+            Option("tags", "hashtags to read, without #", example='["acme", "acmecloud"]'),
+            Option("local", "only posts of this server's own people", example="false"),
+            Option("search", "with a token: also search for every watch (default true)", example="true"),
+            Option(
+                "notifications", "with a token: also what is addressed to the account (default true)", example="true"
+            ),
+            Option(
+                "visibility",
+                "of answers (default: as the post)",
+                example='"unlisted"',
+                choices=("public", "unlisted", "private", "direct"),
+            ),
+        ),
+    )
+
+    @staticmethod
+    def problems(config: SourceConfig) -> list[str]:
+        tags = config.options.get("tags", [])
+        if isinstance(tags, list) and not all(isinstance(tag, str) for tag in tags):
+            return ['`tags` is a list of words, for example tags = ["acme"]']
+        if not (tags or config.token):
+            return ['without a token `tags` are needed, for example tags = ["acme"]']
+        return []
+
     def __init__(self, setup: Setup) -> None:
         config = setup.config
         self._source = config.name

@@ -124,13 +124,13 @@ async def _asked(desk: Desk, source: SourceConfig, call: Call) -> Finding:
     """One request as a poll would make it; nothing of the answer is kept."""
     from sources import registry
     from sources.http import Http
-    from sources.protocol import Setup
+    from sources.worker import sessions_beside, setup_of
 
     what = f"source {source.name}"
     http = Http(host for url in (source.url, *map(str, source.options.values())) if (host := urlsplit(url).hostname))
     try:
-        token = await asyncio.to_thread(secrets.resolve, source.token) if source.token else None
-        adapter = registry.adapter(Setup(source, http, token, desk.watches))
+        sessions = sessions_beside(call.settings.database)
+        adapter = registry.adapter(await asyncio.to_thread(setup_of, source, http, desk.watches, sessions))
         for stream in list(adapter.streams())[:1]:
             cursor = Cursor(source.name, stream, {}, call.now, 0, None, "", "ok")
             async for page in adapter.pages(cursor, now=call.now):
@@ -143,9 +143,14 @@ async def _asked(desk: Desk, source: SourceConfig, call: Call) -> Finding:
 
 
 def _references(desk: Desk) -> Iterator[tuple[str, str]]:
+    from sources.registry import source_type
+
     for source in desk.sources:
         if source.token:
             yield f"source {source.name}", source.token
+        for option in source_type(source.type).options:
+            if option.secret and source.options.get(option.name):
+                yield f"source {source.name}", source.options[option.name]
     for department in desk.departments:
         if department.secret:
             yield f"department {department.name}", department.secret

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sources.protocol import SourceType
-from sources.registry import HIDDEN, TYPES
+from sources.registry import types
 from store.domain.desk import SourceConfig
 from store.domain.errors import NotFound
 from tui.cli.call import DONE, Call
@@ -24,7 +24,7 @@ COMMON = {
 
 
 def sources(call: Call) -> int:
-    known = {name: kind for name, kind in TYPES.items() if name not in HIDDEN}
+    known = types()
     wanted, out = call.args.type, call.out
     if wanted is not None and wanted not in known:
         raise NotFound(f"unknown source type `{wanted}`, the types are {', '.join(known)}{did_you_mean(wanted, known)}")
@@ -45,15 +45,24 @@ def _print(kind: SourceType, out: Output) -> None:
     out.row()
     out.row(Cell("without account", 17, "dim"), kind.without_account or "nothing")
     out.row(Cell("with account", 17, "dim"), kind.with_account or "the same")
-    out.row(
-        Cell("answers", 17, "dim"),
-        "yes, with a token" if kind.can_answer else "no; earful opens the page and you answer there",
-    )
+    answers = "yes, with an account" if kind.can_answer else "no; earful opens the page and you answer there"
+    for label, words in (("answers", answers), ("length", kind.length), ("quota", kind.quota)):
+        if words:
+            out.row(Cell(label, 17, "dim"), words)
     out.row()
+    for number, step in enumerate(kind.guide, 1):
+        out.row(Cell(f"step {number}", 17, "dim"), step)
+    if kind.guide:
+        out.row()
     for option in kind.options:
         example = f"; {option.name} = {option.example}" if option.example else ""
-        out.row(Cell(option.name, 17, "bold"), f"{'(required) ' if option.required else ''}{option.help}{example}")
+        choices = f": {', '.join(option.choices)}" if option.choices else ""
+        reference = "; a reference, never the secret itself" if option.secret else ""
+        words = f"{'(required) ' if option.required else ''}{option.help}{choices}{reference}{example}"
+        out.row(Cell(option.name, 17, "bold"), words)
     for name, words in COMMON.items():
+        if name == "token" and kind.login:
+            words = f"{kind.login}: {words}"
         usual = f"; default {kind.default_url}" if name == "url" and kind.default_url else ""
         out.row(Cell(name, 17), words + usual)
 
@@ -67,9 +76,58 @@ def _record(kind: SourceType) -> Record:
         "without_account": kind.without_account,
         "with_account": kind.with_account,
         "can_answer": kind.can_answer,
+        "token": kind.login or None,
+        "length": kind.length or None,
+        "quota": kind.quota or None,
+        "guide": list(kind.guide),
         "options": [
-            {"name": option.name, "help": option.help, "required": option.required, "example": option.example or None}
+            {
+                "name": option.name,
+                "help": option.help,
+                "required": option.required,
+                "secret": option.secret,
+                "example": option.example or None,
+            }
             for option in kind.options
         ],
         "common": [{"name": name, "help": words} for name, words in COMMON.items()],
     }
+
+
+def page() -> str:
+    """docs/sources.md: every type with all that it takes."""
+    written = [
+        "# Sources",
+        "",
+        "Every type of `[[source]]`: what it reads, how it answers, what it needs. `earful sources TYPE` says the same.",
+        "The keys that all types take are in [configuration.md](configuration.md); how to add a type of your own in",
+        "[adapters.md](adapters.md). This page is written by `python -m tui.cli.sources`.",
+        "",
+        "| type | without an account | answers |",
+        "|---|---|---|",
+    ]
+    for kind in types().values():
+        answers = "yes" if kind.can_answer else "opens the page"
+        written.append(f"| [`{kind.name}`](#{kind.name}) | {kind.without_account or 'nothing'} | {answers} |")
+    for kind in types().values():
+        written += ["", f"## {kind.name}", "", f"{kind.summary}.", "", "| | |", "|---|---|"]
+        facts = {
+            "without an account": kind.without_account or "nothing",
+            "with an account": kind.with_account,
+            "length of an answer": kind.length,
+            "quota": kind.quota,
+            "`url`": kind.default_url and f"default `{kind.default_url}`",
+            "`token`": kind.login,
+        }
+        written += [f"| {name} | {words} |" for name, words in facts.items() if words]
+        for option in kind.options:
+            marks = [mark for mark, set_ in (("required", option.required), ("a reference", option.secret)) if set_]
+            words = option.help + (f" ({', '.join(marks)})" if marks else "")
+            written.append(f"| `{option.name}` | {words}; `{option.name} = {option.example}` |")
+        if kind.guide:
+            written += ["", *(f"{number}. {step}" for number, step in enumerate(kind.guide, 1))]
+    return "\n".join(written) + "\n"
+
+
+if __name__ == "__main__":
+    print(page(), end="")
