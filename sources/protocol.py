@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from sources.http import Http
 from sources.keep import Keep
@@ -116,7 +116,7 @@ class Adapter(Protocol):
     needs a `token` for it.
     """
 
-    kind: ClassVar[SourceType]
+    kind: SourceType
 
     def __init__(self, setup: Setup) -> None: ...
 

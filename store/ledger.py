@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables
@@ -26,6 +26,17 @@ async def lines(
 
     async def work(connection: AsyncConnection) -> list[PollLine]:
         return [PollLine(**row) for row in (await connection.execute(query)).mappings()]
+
+    return await db.read(work)
+
+
+async def gaps(db: Database, source: str, *, since: datetime) -> dict[str, float]:
+    """Seconds that each stream of a source could not cover, where there are any."""
+    total = func.sum(tables.poll.c.gap_seconds)
+    query = select(tables.poll.c.stream, total).where(tables.poll.c.source == source, tables.poll.c.started_at >= since)
+
+    async def work(connection: AsyncConnection) -> dict[str, float]:
+        return {row[0]: row[1] for row in await connection.execute(query.group_by(tables.poll.c.stream)) if row[1]}
 
     return await db.read(work)
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 1.0  # how often another process's changes are looked for
 LOOK_ANYWAY = 10  # looks after which the store is asked even if its files seem untouched
 TAKE_OVER_SECONDS = 5.0  # how often a screen without the lock tries to become the one that polls and sends
-LATE = timedelta(minutes=10)  # a source that was due so long ago is late
 
 
 class Background:
@@ -142,17 +141,19 @@ class Background:
 
     async def _feel(self, database: Database) -> None:
         """The pulse: what is in the outbox, which sources ail."""
+        from sources.condition import condition
         from store import cursors, outbox
         from store.domain.delivery import DeliveryState as State
 
         pending = await outbox.pending(database)
         now = datetime.now(UTC)
-        ailing = {}
+        configured = {source.name: source for source in self.settings.desk.sources}
+        ailing: dict[str, str] = {}
         for cursor in await cursors.all_of(database):
-            if cursor.state != "ok":
-                ailing[cursor.source] = f"{cursor.source} {cursor.state}"
-            elif cursor.failures > 2 or now - cursor.next_poll_at > LATE:
-                ailing.setdefault(cursor.source, f"{cursor.source} late")
+            if cursor.source in configured:
+                found = condition(cursor, configured[cursor.source], now)
+                if found.trouble and (found.stopped or cursor.source not in ailing):
+                    ailing[cursor.source] = f"{cursor.source} {found.trouble}"
         self._tell(
             held=pending.get(State.HELD, 0),
             sending=pending.get(State.QUEUED, 0) + pending.get(State.SENDING, 0) + pending.get(State.UNKNOWN, 0),

@@ -60,3 +60,21 @@ def _pieces(word: str, width: int) -> Iterator[str]:
             start, used = at, 0
         used += cells
     yield word[start:]
+
+
+def wrap_line(pieces: tuple[tuple[str, str], ...], width: int) -> Iterator[tuple[tuple[str, str], ...]]:
+    """The same for (words, style) pieces, which keep their styles. A tab is a space here."""
+    styled = [(sign, style) for words, style in pieces for sign in words.replace("\t", " ")]
+    at = 0
+    for line in wrap("".join(sign for sign, _ in styled), width):
+        broken: list[tuple[str, str]] = []
+        for sign in line:
+            while at < len(styled) - 1 and styled[at][0] != sign:  # spaces at a break
+                at += 1
+            style = styled[at][1] if styled else ""
+            if broken and broken[-1][1] == style:
+                broken[-1] = (broken[-1][0] + sign, style)
+            else:
+                broken.append((sign, style))
+            at += at < len(styled) - 1
+        yield tuple(broken)

@@ -38,6 +38,7 @@ LONGEST_REST = timedelta(days=1)
 AHEAD = timedelta(hours=1)
 PARSER = Path(__file__).with_name("feed_document.py")
 ALERTS = "https://www.google.com/alerts/feeds/"
+_BOMB = re.compile(rb"<!ENTITY\s[^>]{0,2000}&[^#]", re.IGNORECASE)
 # The parser reads hostile bytes: it gets none of the secrets that may be kept in the environment.
 KEPT_ENVIRONMENT = ("PYTHONPATH", "SYSTEMROOT")
 
@@ -196,6 +197,8 @@ def feed_url(config: SourceConfig) -> str:
 async def parse(answer: Answer, asked: str) -> JsonObject:
     """The document by a process of its own (see feed_document). Raises BadAnswer where it is no feed, or none that can
     be read within its limits."""
+    if _BOMB.search(answer.body):
+        raise BadAnswer(f"{asked}: it declares entities out of entities (an XML bomb), not read")
     head = json.dumps({"type": answer.headers.get("content-type", ""), "url": answer.url}).encode() + b"\n"
     process = await asyncio.create_subprocess_exec(
         sys.executable,

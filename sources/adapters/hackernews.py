@@ -1,17 +1,18 @@
 """Hacker News: full-text search by Algolia (https://hn.algolia.com/api), originals by Firebase
 (https://github.com/HackerNews/API). Nobody can answer there by program.
 
-A stream is a watch; its query becomes a few questions, each with its own place in the bookmark:
-`newest`, up to where everything is stored, and during a walk back from the top `walk`: {`top` where it began, `until`
-down to where it is stored, `since` where it ends}. A walk that was broken off is gone on with before anything newer.
-Nothing younger than an hour before `newest` is taken for known, because the search index lags; nothing before `floor`
-(first contact minus `backfill`) is asked for.
+A stream is a watch; its query becomes a few questions, each with its own place in the bookmark: `newest`, the time of
+the newest hit that is stored, and `gaps` below it, newest first: what is from `since` up to `until` is not stored yet.
+A poll opens a gap above all others, reads it from the top down, and then goes on with what earlier polls left open, so
+that old posts never keep new ones waiting. Nothing younger than an hour before `newest` is taken for known, because
+the search index lags; nothing before `floor` (first contact minus `backfill`) is asked for.
 """
 
 from __future__ import annotations
 
 import html
 from collections.abc import AsyncIterator, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import NoneType
@@ -33,6 +34,7 @@ SITE = "https://news.ycombinator.com"
 PER_PAGE = 100
 OVERLAP = int(timedelta(hours=1).total_seconds())
 PREFIX = "search:"
+GAPS = 8
 
 
 class HackerNews:
@@ -67,15 +69,13 @@ class HackerNews:
 
     async def pages(self, cursor: Cursor, *, now: datetime) -> AsyncIterator[Page]:
         stored: JsonObject = cursor.bookmark.get("asks", {})
-        places = {ask.text: dict(stored.get(ask.text) or self._start(now)) for ask in self._asks[cursor.stream]}
-        for ask in self._asks[cursor.stream]:
-            place = places[ask.text]
-            while True:
-                broken_off = place.get("walk")
-                async for page in self._walk(ask, place, now):
-                    yield replace(page, bookmark={"asks": {text: dict(where) for text, where in places.items()}})
-                if not broken_off:
-                    break
+        questions = self._asks[cursor.stream]
+        places = {ask.text: self._place(stored.get(ask.text), now) for ask in questions}
+        new = [(ask, places[ask.text], places[ask.text]["gaps"][0]) for ask in questions]
+        old = [(ask, places[ask.text], gap) for ask in questions for gap in places[ask.text]["gaps"][1:]]
+        for ask, place, gap in new + old:
+            async for page in self._close(ask, place, gap, now):
+                yield replace(page, bookmark={"asks": deepcopy(places)})
 
     async def recheck(self, mentions: Sequence[Mention], *, now: datetime) -> Page | None:
         changed: list[NewMention] = []
@@ -96,38 +96,40 @@ class HackerNews:
                 changed.append(replace(again, thread=mention.thread, edited_at=now))
         return Page(f"{len(mentions)} originals", changed, deleted=deleted)
 
-    def _start(self, now: datetime) -> JsonObject:
+    def _place(self, stored: JsonObject | None, now: datetime) -> JsonObject:
+        """Where a question stands, with a gap above all that is stored."""
         floor = 0 if self._backfill is None else int((now - self._backfill).timestamp())
-        return {"floor": floor, "newest": floor}
+        place: JsonObject = {"floor": floor, "newest": floor} | (stored or {})
+        left = [dict(gap) for gap in place.get("gaps", ()) if gap["until"]]
+        if len(left) > GAPS:  # read some twice rather than keep a list that grows
+            left = [*left[: GAPS - 1], {"since": left[-1]["since"], "until": left[GAPS - 1]["until"]}]
+        since = max(place["newest"] - OVERLAP, place["floor"])
+        return {"floor": place["floor"], "newest": place["newest"], "gaps": [{"since": since, "until": 0}, *left]}
 
-    async def _walk(self, ask: Ask, place: JsonObject, now: datetime) -> AsyncIterator[Page]:
-        """From the newest hit (or where a walk was broken off) back to what is known, moving `place` with every page.
+    async def _close(self, ask: Ask, place: JsonObject, gap: JsonObject, now: datetime) -> AsyncIterator[Page]:
+        """Read a gap from its newer end down, moving `place` with every page.
 
         The search gives 1,000 hits at most: where there are more, it is asked again for those before the last one.
         """
-        since = max(place["newest"] - OVERLAP, place["floor"])
-        walk = place.get("walk") or {"top": 0, "until": 0, "since": since}
         seen: set[str] = set()
-        number, in_window, until = 0, 0, walk["until"]
+        number, in_window, until = 0, 0, gap["until"]
         while True:
-            asked, answer = await self._hits(ask, walk["since"], until, number, now)
+            asked, answer = await self._hits(ask, gap["since"], until, number, now)
             mentions, rejected, times = _read(answer["hits"])
             names = {*(mention.external_id for mention in mentions), *(item.where for item in rejected)}
             fresh, seen = names - seen, seen | names
             in_window += len(answer["hits"])
-            walk = {**walk, "top": max([walk["top"], *times])}
+            place["newest"] = max([place["newest"], *times])
             if times:
-                walk["until"] = min([*times, walk["until"] or times[0]])
+                gap["until"] = min([*times, gap["until"] or times[0]])
             number += 1
             if fresh and number >= answer["pages"] and answer["all"] > in_window:
                 # The oldest second is asked again: not all of its hits need have been among the first 1,000.
-                number, in_window, until = 0, 0, walk["until"] - (walk["until"] == until)
+                number, in_window, until = 0, 0, gap["until"] - (gap["until"] == until)
             elif not fresh or number >= answer["pages"]:
                 break
-            place["walk"] = walk
             yield Page(asked, mentions, rejected)
-        place.pop("walk", None)
-        place["newest"] = max(place["newest"], walk["top"])
+        place["gaps"].remove(gap)
         yield Page(asked, mentions, rejected)
 
     async def _hits(self, ask: Ask, since: int, until: int, number: int, now: datetime) -> tuple[str, dict[str, Any]]:

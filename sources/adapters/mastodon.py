@@ -1,9 +1,10 @@
 """Mastodon, and what speaks its API (https://docs.joinmastodon.org/methods/): hashtags; with a token also full-text
 search, what is addressed to the account, and answers (mastodon_answer).
 
-A timeline's bookmark is flat: `floor` is first contact minus `backfill`, `newest` the id up to which all is stored.
-First contact walks back (`walking`): `top` is the newest id that it began with, `below` where it stands. Later polls
-go forward by min_id, oldest page first, so that any page stored is a place to go on from. Besides, the newest pages are
+A timeline's bookmark is flat: `floor` is first contact minus `backfill`, `newest` the id up to which all is stored that
+came after first contact. First contact walks back (`walking`) from there; `below` is where it stands. Every poll first
+goes forward by min_id, oldest page first, so that any page stored is a place to go on from and old posts never keep new
+ones waiting. Besides, the newest pages are
 read without a cursor: now and then the first (`looked`), because some servers (snac) give nothing after a post that was
 deleted; once a day all of them (`scanned`), because a post that the server fetched late has an id below ours.
 """
@@ -161,15 +162,15 @@ class Mastodon(MastodonAnswers):
         return Page(f"{len(seen)} originals", changed, deleted=deleted)
 
     async def _timeline(self, line: _Line, mark: JsonObject, now: datetime) -> AsyncIterator[Page]:
-        if not mark.get("newest"):
-            mark.setdefault("walking", True)
+        if mark.get("newest"):
+            async for page in self._walk_forward(line, mark, now):
+                yield page
+        else:
+            mark["walking"] = True
+        if mark.get("walking"):
             async for page in self._walk_back(line, mark, now):
                 yield page
-            if not mark["newest"]:
-                return
-        async for page in self._walk_forward(line, mark, now):
-            yield page
-        if not line.direct and now - datetime.fromisoformat(mark["looked"]) >= LOOK_EVERY:
+        elif not line.direct and now - datetime.fromisoformat(mark["looked"]) >= LOOK_EVERY:
             async for page in self._look(line, mark, now):
                 yield page
 
@@ -180,13 +181,12 @@ class Mastodon(MastodonAnswers):
             read = await self._read(line, "max_id", mark.get("below", ""), floor, now)
             fresh = set(read.ids) - seen
             seen |= fresh
-            if read.ids and not mark.get("top"):
-                mark["top"] = read.ids[0]
+            if read.ids and not mark.get("newest"):
+                mark["newest"] = read.ids[0]
             # Ids follow arrival and not the time of writing: one old post in a page is not yet the end.
             if fresh and any(floor is None or at >= floor for at in read.times):
                 mark["below"] = read.below or read.ids[-1]
             else:
-                mark["newest"] = mark.pop("top", "")
                 for name in ("walking", "below"):
                     mark.pop(name, None)
             yield read.page
@@ -281,7 +281,8 @@ class Mastodon(MastodonAnswers):
                 last = not fresh or len(read.ids) < SEARCH_LIMIT or number == SEARCH_PAGES - 1
                 if last and ask is questions[-1] and times:
                     mark["newest"] = min(max(times), now).isoformat()
-                yield read.page
+                cut = last and fresh and len(read.ids) >= SEARCH_LIMIT  # the server has more than we ask for
+                yield replace(read.page, gap_seconds=(now - (since or now)).total_seconds()) if cut else read.page
                 if last:
                     break
 

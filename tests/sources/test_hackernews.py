@@ -135,6 +135,24 @@ async def test_more_hits_than_the_search_gives(server: Server, http: Http) -> No
     assert {int(name) for name in names(pages)} == set(range(730))
 
 
+async def test_old_posts_never_keep_new_ones_waiting(server: Server, http: Http) -> None:
+    index = Algolia(per_page=10)
+    server.on("/api/v1/search_by_date", index)
+    for number in range(200):
+        index.add(number, NOW - timedelta(hours=number * 2))
+    bookmark, found = None, []
+    for turn in range(8):  # each poll is broken off after two pages, as the poller does with a long one
+        index.add(900 + turn, NOW + timedelta(hours=turn * 2))
+        walk = adapter(server, http, backfill=None).pages(cursor(bookmark), now=NOW + timedelta(hours=turn * 2))
+        pages = [await anext(walk), await anext(walk)]
+        assert str(900 + turn) in names(pages)
+        bookmark, found = pages[-1].bookmark, found + names(pages)
+        await walk.aclose()
+    found += names(await poll(adapter(server, http, backfill=None), bookmark, NOW + timedelta(hours=16)))
+
+    assert {int(name) for name in found} == {*range(200), *range(900, 908)}
+
+
 @pytest.mark.parametrize("most", [100, 1000])
 async def test_a_poll_that_dies_after_any_page_loses_nothing(server: Server, http: Http, most: int) -> None:
     index = Algolia(per_page=10, most=most)

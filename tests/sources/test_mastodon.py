@@ -14,6 +14,7 @@ from sources.errors import BadAnswer, RateLimited, Unauthorised, Unreachable
 from sources.http import Http
 from sources.protocol import Page
 from sources.text.clean import clean
+from store.domain.poll import Cursor
 from tests.servers import Reply, Seen, Server, json_reply, rate_limited, text
 from tests.sources.fake_mastodon import (
     NOW,
@@ -105,6 +106,23 @@ async def test_how_far_back_the_first_contact_reads(
 
     assert set(map(int, names(first))) == expected
     assert names(second) == ["5"]
+
+
+async def test_old_posts_never_keep_new_ones_waiting(server: Server, http: Http, remote: FakeMastodon) -> None:
+    remote.limit = 10
+    for number in range(100, 300):
+        remote.add(number, NOW - timedelta(minutes=400 - number))
+    bookmark, found = None, []
+    for turn in range(5):  # each poll is broken off after two pages, as the poller does with a long one
+        walk = adapter(server, http).pages(Cursor("m", TAG, bookmark or {}, NOW, 0, None, "", "ok"), now=NOW)
+        pages = [await anext(walk), await anext(walk)]
+        bookmark, found = pages[-1].bookmark, found + names(pages)
+        await walk.aclose()
+        assert not turn or str(900 + turn - 1) in names(pages)
+        remote.add(900 + turn, NOW)
+    found += names(await poll(adapter(server, http), bookmark))
+
+    assert len(found) == len(set(found)) == 205
 
 
 async def test_the_walk_back_is_not_ended_by_one_old_post(server: Server, http: Http, remote: FakeMastodon) -> None:

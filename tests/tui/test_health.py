@@ -77,7 +77,7 @@ async def test_the_polls_of_the_stream_under_the_cursor(path: Path) -> None:
         assert isinstance(screen, HealthScreen)
         await until(pilot, lambda: "shut" in painted(screen.polls)[0])
         shown = "\n".join(painted(screen.polls))
-        assert "renew its token" in shown
+        assert "give it a token" in shown
         assert "401: it does not let us in" in shown
 
 

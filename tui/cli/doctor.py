@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from sources import secrets
+from sources.condition import condition
 from sources.forwarders import address
-from store import cursors, health, outbox
+from store import cursors, health, ledger, outbox
 from store.database import Database
 from store.domain.delivery import DeliveryState
 from store.domain.desk import Department, Desk, SourceConfig
@@ -18,10 +20,11 @@ from store.lock import WorkerLock
 from tui.cli.call import Call
 from tui.cli.findings import FAIL, OK, WARN, Finding, report
 from tui.settings import config_home
-from tui.times import local
+from tui.times import in_words, local
 from tui.wiring import with_store
 
 CONNECT_SECONDS = 3.0
+GAP_DAYS = 7
 PORTS = {"https": 443, "http": 80}
 
 
@@ -48,6 +51,8 @@ def _configuration(call: Call) -> Iterator[Finding]:
 
 
 async def _findings(call: Call, db: Database) -> AsyncIterator[Finding]:
+    from sources.registry import source_type
+
     desk = call.settings.desk
     async for finding in _store(db):
         yield finding
@@ -58,8 +63,11 @@ async def _findings(call: Call, db: Database) -> AsyncIterator[Finding]:
     else:
         yield Finding(WARN, "worker", "nobody polls and sends now", "open the inbox, or run `earful worker`")
     for source in desk.sources:
-        for finding in _source(source, await cursors.all_of(db, source.name)):
+        gaps = await ledger.gaps(db, source.name, since=call.now - timedelta(days=GAP_DAYS))
+        for finding in _source(source, await cursors.all_of(db, source.name), gaps, call.now):
             yield finding
+        if quota := source_type(source.type).quota:
+            yield Finding(OK, f"source {source.name}", f"its network allows {quota}")
         if call.args.online:
             yield await _asked(desk, source, call)
     for what, reference in _references(desk):
@@ -93,7 +101,8 @@ async def _outbox(db: Database) -> Finding:
     return Finding(OK, "outbox", words)
 
 
-def _source(source: SourceConfig, known: list[Cursor]) -> Iterator[Finding]:
+def _source(source: SourceConfig, known: list[Cursor], gaps: Mapping[str, float], now: datetime) -> Iterator[Finding]:
+    """`gaps`: seconds that each stream could not cover lately."""
     what = f"source {source.name}"
     streams = [cursor for cursor in known if not cursor.stream.startswith("import:")]
     if not streams:
@@ -103,19 +112,17 @@ def _source(source: SourceConfig, known: list[Cursor]) -> Iterator[Finding]:
             f"last success {local(cursor.last_success_at)}" if cursor.last_success_at else "no success yet"
         )
         if cursor.quota_left is not None:
-            words += f", {cursor.quota_left} requests left"
-        if cursor.state == "gone":
-            yield Finding(
-                FAIL,
-                what,
-                f"{words}; gone: {cursor.last_error}",
-                f"correct or remove it, then `earful poll --once --source '{source.name}'`",
-            )
-        elif cursor.state != "ok":
-            yield Finding(FAIL, what, f"{words}; {cursor.state}: {cursor.last_error}", "renew its token")
+            words += f", {cursor.quota_left:,} requests left"
+        if gaps.get(cursor.stream):
+            words += f", {in_words(timedelta(seconds=gaps[cursor.stream]))} not covered in the last {GAP_DAYS} days"
+        found = condition(cursor, source, now)
+        if found.trouble:
+            error = f": {cursor.last_error}" if cursor.last_error else ""
+            level = FAIL if found.stopped else WARN
+            yield Finding(level, what, f"{words}; {found.trouble}{error}", found.advice)
         elif cursor.failures:
-            times = f"failed {cursor.failures} times in a row: {cursor.last_error}"
-            yield Finding(WARN, what, f"{words}; {times}; next try {local(cursor.next_poll_at)}")
+            words += f"; the last {cursor.failures} polls failed: {cursor.last_error}"
+            yield Finding(WARN, what, f"{words}; next try {local(cursor.next_poll_at)}")
         else:
             yield Finding(OK, what, f"{words}, next poll {local(cursor.next_poll_at)}")
 

@@ -11,6 +11,7 @@ from tui.cli.records import SIGNS, Record, delivery_line, messages, show_record
 from tui.output import Cell, Output
 from tui.times import local
 from tui.wiring import with_store
+from tui.worddiff import marked
 
 
 def show(call: Call) -> int:
@@ -76,3 +77,8 @@ def _message(message: Record, out: Output) -> None:
     if message["title"] and message["title"] != message["text"]:
         out.text(message["title"], indent="  ")
     out.text(message["text"], indent="  ")
+    edited = [version["at"] for version in message["versions"][1:]] + [message["edited_at"]]
+    texts = [version["text"] for version in message["versions"]] + [message["text"]]
+    for when, old, new in zip(edited, texts, texts[1:], strict=False):
+        since = local(datetime.fromisoformat(when)) if when else "later"
+        out.text(f"edited {since}: {''.join(words for _, words in marked(old, new))}", indent="    ")

@@ -99,7 +99,7 @@ def page() -> str:
     written = [
         "# Sources",
         "",
-        "Every type of `[[source]]`: what it reads, how it answers, what it needs. `earful sources TYPE` says the same.",
+        "Every type of `[[source]]`: what it reads, how it answers, what it needs; `earful sources TYPE` says it too.",
         "The keys that all types take are in [configuration.md](configuration.md); how to add a type of your own in",
         "[adapters.md](adapters.md). This page is written by `python -m tui.cli.sources`.",
         "",

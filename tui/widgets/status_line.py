@@ -18,6 +18,15 @@ from tui.safe import clip
 WORKER = {"opening": "opening …", "working": "", "elsewhere": "worker elsewhere", "nobody": "no worker here"}
 
 
+MARK, SEPARATOR = "⚠ ", " · "
+
+
+def _loud(ailing: tuple[str, ...]) -> str:
+    """The first source that ails by name, the others by number; g h shows them all."""
+    more = f" +{len(ailing) - 1}" if len(ailing) > 1 else ""
+    return f"{MARK}{ailing[0]}{more}" if ailing else ""
+
+
 def outbox_words(pulse: Pulse) -> str:
     """ "1 sending, 1 needs you": what has not left the house, in words."""
     counts = (
@@ -60,19 +69,26 @@ class StatusLine(Widget):
             self.refresh(Region(start, 0, max(1, end - start), 1))
 
     def render(self) -> Content:
-        return Content(self.words)
+        """A source that ails stands out, not by its colour alone."""
+        words = self.words
+        start = words.find(MARK)
+        if start < 0:
+            return Content(words)
+        return Content(words).stylize(
+            "bold $text-error on $error-muted", start, start + len(words[start:].split(SEPARATOR)[0])
+        )
 
     @property
     def words(self) -> str:
         width = self.size.width
         out = outbox_words(self.pulse)
         facts = (
-            f"⚠ {', '.join(self.pulse.ailing[:2])}" if self.pulse.ailing else "",
+            _loud(self.pulse.ailing),
             f"→ {out}" if out else "",
             WORKER.get(self.pulse.worker, self.pulse.worker),
             self.agent,
         )
-        right = clip(" · ".join(fact for fact in facts if fact), max(10, width - 24))
+        right = clip(SEPARATOR.join(fact for fact in facts if fact), max(10, width - 24))
         left = clip(f" {self.place}", max(0, width - cell_len(right) - 2))
         return left + " " * (width - cell_len(left) - cell_len(right) - 1) + right + " "
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from textual import events
 from textual.message import Message
 
+from sources.condition import Condition, condition
 from store.domain.desk import Desk, SourceConfig
 from store.domain.poll import Cursor, PollLine
 from tui import signs
@@ -17,7 +18,6 @@ from tui.times import local
 from tui.widgets.lines import Line, Lines, text
 from tui.wrap import wrap
 
-LATE_INTERVALS = 3
 STATE = 14  # cells
 
 
@@ -48,24 +48,9 @@ def of_store(desk: Desk, cursors: Sequence[Cursor], now: datetime) -> list[Strea
 
 
 def _judged(cursor: Cursor, config: SourceConfig | None, now: datetime) -> Stream:
-    def stream(trouble: str, advice: str) -> Stream:
-        return Stream(cursor.source, cursor.stream, cursor, trouble, advice)
-
-    if config is None:
-        return stream("", "")  # an import, or a source that is configured no more
-    if cursor.state == "unauthorised":
-        return stream("unauthorised", "renew its token, then poll it")
-    if cursor.state == "gone":
-        return stream("gone", "correct or remove the source, then poll it")
-    late = LATE_INTERVALS * max(config.every, timedelta(seconds=30))
-    if cursor.last_success_at is None:
-        if cursor.failures:
-            return stream("never worked", "look at the error below; it is tried again by itself")
-    elif now - cursor.last_success_at > late and now - cursor.next_poll_at > late:
-        return stream("late", "nobody polls it: is a worker running?")
-    elif now - cursor.last_success_at > late and cursor.failures:
-        return stream("failing", "look at the error below; it is tried again by itself")
-    return stream("", "")
+    # Without one it is an import, or a source that is configured no more.
+    found = condition(cursor, config, now) if config is not None else Condition()
+    return Stream(cursor.source, cursor.stream, cursor, found.trouble, found.advice)
 
 
 def head(width: int) -> Line:

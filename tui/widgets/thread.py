@@ -12,7 +12,7 @@ from textual import events
 from tui.safe import content
 from tui.widgets.lines import Line, Lines, text
 from tui.widgets.thread_entries import BARS, STYLES, Entry
-from tui.wrap import wrap
+from tui.wrap import wrap, wrap_line
 
 FOLDED = 40  # lines of a long text that are shown until it is unfolded
 
@@ -130,8 +130,7 @@ class Thread(Lines):
         if cut:
             yield text(f"… it goes on; {self.unfold_key} unfolds it", "note")
         for below in entry.below:
-            said, name = "".join(words for words, _ in below), below[0][1] if below else ""
-            yield from (((line, name),) for line in wrap(said, width))
+            yield from wrap_line(below, width)
 
     # Place
 

@@ -12,12 +12,15 @@ from store.domain.delivery import Delivery, DeliveryKind, DeliveryState
 from store.domain.mention import Mention
 from tui import signs
 from tui.links import plain
-from tui.safe import clip
+from tui.safe import clip, content
 from tui.times import local
 from tui.widgets.lines import Line, text
+from tui.worddiff import Kind as Change
+from tui.worddiff import marked
 
 Kind = Literal["theirs", "ours", "other", "note", "away"]
 BARS: dict[Kind, str] = {"theirs": "│", "ours": "┃", "other": " ", "note": "┊", "away": "┃"}
+CHANGED: dict[Change, str] = {"same": "quiet", "gone": "negative", "new": "positive"}
 STYLES: dict[Kind, str] = {"theirs": "theirs", "ours": "ours", "other": "quiet", "note": "note", "away": "side"}
 
 
@@ -85,8 +88,12 @@ def _mention(mention: Mention, delivery: Delivery | None, *, other: bool = False
 
 
 def _versions(mention: Mention) -> Iterator[Line]:
-    for at, words in mention.versions:
-        yield text(f"before {local(at)}: {words}", "quiet")
+    """What each edit changed; a text is told by the time since which it read so."""
+    edited = [at for at, _ in mention.versions[1:]] + [mention.edited_at or mention.seen_at]
+    texts = [words for _, words in mention.versions] + [mention.text]
+    for at, old, new in zip(edited, texts, texts[1:], strict=False):
+        pieces = tuple((content(words).plain, CHANGED[kind]) for kind, words in marked(old, new))
+        yield ((f"edited {local(at)}: ", "quiet"), *pieces)
 
 
 def _note(note: Note) -> Entry:
