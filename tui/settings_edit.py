@@ -20,6 +20,17 @@ from store.domain.words import words
 
 HEAD = "# Change this as you like: `earful check` tells what is wrong, `earful sources` what there is."
 MASTODONS = ("mastodon.social", "mstdn.social")
+# What needs no account. Each is asked as often as its quota allows; a first look at Bluesky replays all that everybody
+# said there, so it goes back an hour only.
+ASKED: tuple[dict[str, Any], ...] = (
+    {"type": "hackernews", "name": "hackernews"},
+    {"type": "bluesky", "name": "bluesky", "backfill": "1h"},
+    {"type": "reddit", "name": "reddit", "every": "15m"},
+    {"type": "lemmy", "name": "lemmy.world", "every": "5m"},
+    {"type": "stackexchange", "name": "stackoverflow", "every": "30m"},
+    {"type": "github", "name": "github", "every": "5m"},
+    {"type": "lobsters", "name": "lobsters", "every": "10m"},
+)
 FUZZY_FROM = 5  # letters: one wrong letter in a shorter word is often another word
 
 
@@ -49,20 +60,21 @@ def name_of(text: str) -> Name:
     return Name(name, f'"{phrase}"' if same else f'"{phrase}" OR {joined}', tag)
 
 
-def follow(path: Path, names: Sequence[Name]) -> str:
+def follow(path: Path, names: Sequence[Name], back: str = "") -> str:
     """Add a watch for each name, and the sources that need no account, to the configuration at `path`, making it where
-    there is none. Returns what was added, "" where all was there. Raises BadInput where a watch of that name already
-    listens for something else."""
+    there is none. `back` is how far back the new sources read on first contact ("none", "all" or a duration; "" as
+    each type has it). Returns what was added, "" where all was there. Raises BadInput where a watch of that name
+    already listens for something else."""
     before = _text(path)
     document = tomlkit.parse(before)
     blocks = [_watch(name) for name in names if not _is_watched(document, name, path)]
-    blocks += [_source(source, document, path) for source in _sources(names) if not _is_polled(document, source)]
+    blocks += [_source(source, document, path, back) for source in _sources(names) if not _is_polled(document, source)]
     tags, grown = list(dict.fromkeys(name.tag for name in names)), []
     for host in MASTODONS:
         server = next((table for table in _tables(document, "source") if _reads(table, host)), None)
         if server is None:
             source = {"type": "mastodon", "name": host, "url": f"https://{host}", "tags": tags}
-            blocks.append(_source(source, document, path))
+            blocks.append(_source(source, document, path, back))
         elif missing := [tag for tag in tags if tag not in server.setdefault("tags", tomlkit.array())]:
             server["tags"].extend(missing)
             grown.append(f"# {server.get('name', host)}: also the tags {', '.join(missing)}")
@@ -90,7 +102,7 @@ def _sources(names: Sequence[Name]) -> list[dict[str, Any]]:
         {"type": "feed", "name": f"news: {name.name}", "feed": news + quote_plus(f'"{name.name}"'), "every": "10m"}
         for name in names
     ]
-    return [{"type": "hackernews", "name": "hackernews"}, *feeds]
+    return [*ASKED, *feeds]
 
 
 def _is_watched(document: tomlkit.TOMLDocument, name: Name, path: Path) -> bool:
@@ -122,10 +134,10 @@ def _watch(name: Name) -> str:
     return _block("watch", {"name": name.name, "role": "own", "query": name.query})
 
 
-def _source(source: dict[str, Any], document: tomlkit.TOMLDocument, path: Path) -> str:
+def _source(source: dict[str, Any], document: tomlkit.TOMLDocument, path: Path, back: str) -> str:
     if any(str(table.get("name", "")).casefold() == source["name"].casefold() for table in _tables(document, "source")):
         raise BadInput(f"{path.name} already has another source `{source['name']}`; give that one another name first")
-    return _block("source", source)
+    return _block("source", source | {"backfill": back} if back else source)
 
 
 def _block(table: str, values: dict[str, Any]) -> str:

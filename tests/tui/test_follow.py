@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sources.registry import source_type
 from sources.text import match
 from store.domain.errors import BadInput
 from store.domain.query import parse
@@ -66,9 +68,12 @@ def test_from_nothing(tmp_path: Path) -> None:
     added = follow(path, [name_of("Acme Cloud"), name_of("IBM")])
     desk = load(str(path)).desk
     assert [watch.name for watch in desk.watches] == ["Acme Cloud", "IBM"]
-    assert [source.type for source in desk.sources] == ["hackernews", "feed", "feed", "mastodon", "mastodon"]
+    kinds = [source.type for source in desk.sources]
+    asked = ["hackernews", "bluesky", "reddit", "lemmy", "stackexchange", "github", "lobsters"]
+    assert kinds == [*asked, "feed", "feed", "mastodon", "mastodon"]
+    assert all(source_type(kind).without_account for kind in kinds)
     assert all(not source.token for source in desk.sources)
-    assert desk.sources[3].options == {"tags": ["acmecloud", "ibm"]}
+    assert desk.sources[-1].options == {"tags": ["acmecloud", "ibm"]}
     assert tomllib.loads(added) == tomllib.loads(path.read_text())
     assert path.stat().st_mode & 0o777 == 0o600
 
@@ -129,3 +134,12 @@ def test_the_command_writes_and_shows_what_it_wrote(tmp_path: Path) -> None:
     assert "query = '\"Acme Cloud\" OR acmecloud~1'" in result.narration
     assert earful("check").code == 0
     assert "already" in earful("follow", "Acme Cloud", "--no-poll").narration
+
+
+def test_how_far_back(tmp_path: Path) -> None:
+    path = tmp_path / "earful.toml"
+    follow(path, [name_of("Acme")], "30d")
+    assert {source.backfill for source in load(str(path)).desk.sources} == {timedelta(days=30)}
+    told = Earful(tmp_path)("follow", "IBM", "--back", "yesterdayish", "--no-poll")
+    assert told.code == 2
+    assert "none, all" in told.narration
