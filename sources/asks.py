@@ -37,7 +37,16 @@ class Ask:
 
 
 def asks(text: str) -> list[Ask]:
-    """The questions of a query; none where it does not look for words (only fields, only NOT)."""
+    """The questions of a query, at most LIMIT; none where it does not look for words (only fields, only NOT)."""
+    return [Ask(tuple(sorted(way, key=_order))) for way in _needed(text)[:LIMIT]]
+
+
+def left_out(text: str) -> int:
+    """How many questions more a query would take."""
+    return max(0, len(_needed(text)) - LIMIT)
+
+
+def _needed(text: str) -> list[frozenset[Term]]:
     node = query.parse(text)
     ways = _ways(node) if node is not None else None
     smallest = sorted(set(ways or ()), key=lambda way: (len(way), sorted(map(_order, way))))
@@ -45,7 +54,7 @@ def asks(text: str) -> list[Ask]:
     for way in smallest:  # "acme cloud" need not be asked where "acme" is
         if not any(wider <= way for wider in needed):
             needed.append(way)
-    return [Ask(tuple(sorted(way, key=_order))) for way in needed[:LIMIT]]
+    return needed
 
 
 Ways = list[frozenset[Term]]

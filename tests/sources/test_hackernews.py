@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from sources.adapters.hackernews import HackerNews
-from sources.asks import asks
+from sources.asks import asks, left_out
 from sources.errors import BadAnswer, RateLimited, Unreachable
 from sources.http import Http
 from sources.protocol import Page, Setup
@@ -303,5 +303,7 @@ def test_what_a_query_asks_for(query: str, expected: list[tuple[str, bool]]) -> 
 
 
 def test_questions_are_bounded() -> None:
+    assert left_out(" OR ".join(f"w{n}" for n in range(40))) == 8
+    assert left_out("acme OR globex") == 0
     either = " ".join(f"(a{n} OR b{n})" for n in range(12))
     assert 0 < len(asks(either)) <= 32

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from sources.asks import LIMIT, left_out
 from sources.text import match
 from store.domain.desk import Watch
 from store.domain.errors import BadInput
@@ -45,6 +46,9 @@ def _findings(reading: Reading, call: Call) -> Iterator[Finding]:
     yield Finding(OK, reading.document.path.name, str(reading.document.path))
     for index, watch in enumerate(desk.watches):
         yield from _examples(reading, index, watch, call.now)
+        if more := left_out(watch.query):
+            words = f"networks that search are asked for its first {LIMIT} alternatives, not for {more} more"
+            yield Finding(WARN, f"watch {watch.name}", words, "make two watches of it")
     if not desk.watches:
         yield Finding(WARN, "watches", "nothing is watched", "add a [[watch]], or `earful follow NAME`")
     if not desk.sources:
