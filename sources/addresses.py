@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 PORTS = {"http": 80, "https": 443}
@@ -28,13 +29,18 @@ def is_public(address: str) -> bool:
 
 
 def is_web(url: str) -> bool:
-    """Whether it is a whole http(s) address, with a host and no impossible port."""
+    """Whether it is a whole http(s) address."""
+    return is_whole(url, PORTS)
+
+
+def is_whole(url: str, schemes: Collection[str]) -> bool:
+    """Whether an address has one of these schemes, a host and no impossible port."""
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
         return False
-    return parts.scheme in PORTS and bool(parts.hostname)
+    return parts.scheme in schemes and bool(parts.hostname)
 
 
 def shown(url: str) -> str:

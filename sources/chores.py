@@ -14,7 +14,7 @@ from sources.errors import RateLimited, in_words
 from sources.intake import Intake
 from sources.poller import Source
 from sources.stopping import Stopped, pause, unless
-from store import cases, changes, mentions
+from store import cases, changes, mentions, unmatched
 from store.database import Database
 from store.domain.clock import utcnow
 from store.domain.desk import Desk
@@ -100,6 +100,7 @@ class Chores:
 
     async def _trim(self) -> None:
         await changes.trim(self._db, before=utcnow() - CHANGES_KEPT)
+        await unmatched.trim(self._db, now=utcnow())
 
     async def _every(
         self,

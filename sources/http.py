@@ -24,7 +24,7 @@ from urllib.parse import urljoin
 
 from sources.addresses import PORTS, host_and_port, same_host, shown, without_user
 from sources.errors import BadAnswer, SourceError, Unauthorised, Uncertain, Unreachable
-from sources.network import CONNECT_SECONDS, CheckedNetwork, RefusedAddress
+from sources.network import CONNECT_SECONDS, CheckedNetwork, RefusedAddress, UnknownHost, checked_addresses
 from store.domain.secret import Secret
 
 if TYPE_CHECKING:
@@ -114,6 +114,13 @@ class Http:
         except TimeoutError:
             raise trail.lost(f"no whole answer within {request.deadline:g} s") from None
 
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """What may be dialled by hand, for what is not HTTP: the checked IP addresses of a host. Raises Unreachable."""
+        try:
+            return await checked_addresses(host, port, self._named)
+        except (RefusedAddress, UnknownHost) as error:
+            raise Unreachable(f"{host}: {error}") from None
+
     async def close(self) -> None:
         if self._transport is not None:
             await self._transport.aclose()
@@ -140,7 +147,7 @@ class Http:
         import httpx
 
         url = _web_url(request.url, trail)
-        headers = {"User-Agent": _user_agent(), "Accept": "*/*", "Accept-Encoding": "gzip", **request.headers}
+        headers = {"User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "gzip", **request.headers}
         headers |= _revealed(request.secret_headers, trail)
         trail.left = False
         try:
@@ -224,7 +231,7 @@ def retry_after(headers: Mapping[str, str], *, now: datetime) -> datetime | None
 
 
 @cache
-def _trust() -> ssl.SSLContext:
+def trust() -> ssl.SSLContext:
     """The certificates of certifi and those of this machine."""
     import ssl
 
@@ -240,10 +247,10 @@ def _transport(named_hosts: frozenset[tuple[str, int | None]]) -> httpx.AsyncHTT
     import httpcore
     import httpx
 
-    transport = httpx.AsyncHTTPTransport(verify=_trust(), trust_env=False)
+    transport = httpx.AsyncHTTPTransport(verify=trust(), trust_env=False)
     # httpx has no public door to the network backend of its pool.
     transport._pool = httpcore.AsyncConnectionPool(
-        ssl_context=_trust(),
+        ssl_context=trust(),
         max_connections=32,
         max_keepalive_connections=8,
         keepalive_expiry=15.0,
@@ -253,7 +260,7 @@ def _transport(named_hosts: frozenset[tuple[str, int | None]]) -> httpx.AsyncHTT
 
 
 @cache
-def _user_agent() -> str:
+def user_agent() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -15,11 +15,10 @@ from sources.stopping import to_the_end
 from sources.text import clean, match, phrases, reading
 from store import cases, journal, mentions
 from store.database import Database
-from store.domain import query
 from store.domain.action import Action
 from store.domain.case import CaseStatus
 from store.domain.clock import utcnow
-from store.domain.desk import Desk, Watch
+from store.domain.desk import Desk
 from store.domain.errors import BadInput, Conflict
 from store.domain.mention import Mention, NewMention, ReadMention
 from store.domain.poll import PageToStore, PollLine, Rejected
@@ -54,7 +53,7 @@ class Intake:
 
     def __init__(self, db: Database, desk: Desk) -> None:
         self._db, self._desk = db, desk
-        self._watches = [(watch, _matcher(watch)) for watch in desk.watches]
+        self._watches = [(watch, match.of_watch(watch)) for watch in desk.watches]
         self._rules = [(rule, match.compile(rule.when)) for rule in (rules.parse(rule, desk) for rule in desk.rules)]
         self._known = False
 
@@ -80,10 +79,10 @@ class Intake:
         read = await self._read_all(page.mentions, source, utcnow(), lands)
         to_store = PageToStore(
             source=source,
-            network=network,
+            network=page.network or network,
             stream=stream,
             started_at=started_at,
-            asked=safe_line(page.asked),
+            asked=safe_line(f"{page.asked} ({page.note})" if page.note else page.asked),
             items=read.items,
             rejected=[*page.rejected, *read.rejected],
             deleted=page.deleted,
@@ -158,7 +157,7 @@ class Intake:
             reading=read,
         )
         document = match.document(item, source=source)
-        watches = tuple(watch.name for watch, matches in self._watches if _speaks(watch, item) and matches(document))
+        watches = tuple(watch.name for watch, matches in self._watches if matches(document))
         if not (watches or item.lands):
             return item, []
         said = phrases.phrases(f"{title}\n{text}", read.language)
@@ -198,17 +197,6 @@ async def _act(connection: AsyncConnection, mention: Mention, action: Action, no
             await cases.act_in(connection, [(mention.case_id, None)], action, agent=rules.AGENT, now=now)
     except (BadInput, Conflict):
         pass  # what an earlier rule made senseless is left out; the mention lands all the same
-
-
-def _matcher(watch: Watch) -> match.Matcher:
-    try:
-        return match.compile(query.parse(watch.query))
-    except BadInput as error:
-        raise BadInput(f"watch {watch.name}: {error}") from None
-
-
-def _speaks(watch: Watch, item: ReadMention) -> bool:
-    return not watch.languages or item.reading.language in watch.languages
 
 
 def _dated(new: NewMention, now: datetime) -> NewMention:

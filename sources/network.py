@@ -1,4 +1,4 @@
-"""The HTTP client's way to the network: what was checked is what is dialled."""
+"""The way to the network: what was checked is what is dialled."""
 
 from __future__ import annotations
 
@@ -19,11 +19,33 @@ class RefusedAddress(Exception):
     pass
 
 
+class UnknownHost(Exception):
+    pass
+
+
+Named = frozenset[tuple[str, int | None]]
+
+
+async def checked_addresses(host: str, port: int, named: Named) -> list[str]:
+    """The IP addresses of a host, all of which may be dialled. Raises UnknownHost or RefusedAddress."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise UnknownHost("the host name is not known") from None
+    addresses = list(dict.fromkeys(str(row[4][0]) for row in found))
+    if not addresses:
+        raise UnknownHost("the host name has no address")
+    is_named = (host.lower(), port) in named or (host.lower(), None) in named
+    if not is_named and not all(is_public(address) for address in addresses):
+        raise RefusedAddress("the address is private or reserved; only hosts that the configuration names may be such")
+    return addresses
+
+
 class CheckedNetwork:
     """The client's way to the network: resolves, checks every address, and dials a checked one, so that a name cannot
     change its mind between the check and the connection."""
 
-    def __init__(self, named: frozenset[tuple[str, int | None]]) -> None:
+    def __init__(self, named: Named) -> None:
         import httpcore
 
         self._named = named
@@ -59,15 +81,6 @@ class CheckedNetwork:
         import httpcore
 
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            raise httpcore.ConnectError("the host name is not known") from None
-        addresses = list(dict.fromkeys(str(row[4][0]) for row in found))
-        if not addresses:
-            raise httpcore.ConnectError("the host name has no address")
-        named = (host.lower(), port) in self._named or (host.lower(), None) in self._named
-        if not named and not all(is_public(address) for address in addresses):
-            raise RefusedAddress(
-                "the address is private or reserved; only hosts that the configuration names may be such"
-            )
-        return addresses
+            return await checked_addresses(host, port, self._named)
+        except UnknownHost as error:
+            raise httpcore.ConnectError(str(error)) from None

@@ -15,8 +15,9 @@ from sources.status import whole
 from store.domain.clock import utcnow
 from store.domain.secret import Secret
 
-EARLY = timedelta(minutes=2)  # a token that runs out so soon is not used any more
+EARLY = timedelta(minutes=2)  # a token that runs out so soon is not used any more (a tenth of its life, where shorter)
 USUAL = timedelta(hours=1)  # where a server does not say how long
+LONGEST = timedelta(days=366)
 
 Form = tuple[tuple[str, str], ...]
 
@@ -47,8 +48,8 @@ class Tokens:
     async def access(self) -> Secret:
         async with self._asking:
             kept = self._keep.load(self._name) or {}
-            token, until = fields.text(kept.get("access")), fields.text(kept.get("until"))
-            if token and until and utcnow() + EARLY < datetime.fromisoformat(until):
+            token = fields.text(kept.get("access"))
+            if token and utcnow() < _moment(kept.get("until")):
                 return Secret(token)
             return await self._fetch(fields.text(kept.get("refresh")))
 
@@ -63,15 +64,19 @@ class Tokens:
         request = Request("POST", self._url, form=self._grant(refresh), secret_headers=self._secret_headers)
         answer = await self._http.fetch(request)
         if answer.status == 400 and refresh:  # what was kept is stale; what is configured may be new
-            self._keep.forget(self._name)
+            await asyncio.to_thread(self._keep.forget, self._name)
+            return await self._fetch("")
         if answer.status in (400, 401, 403):
             raise Unauthorised(f"the login is refused ({_why(answer.body)}); renew the token")
         told: Any = whole(answer, now=now).json()
         token = fields.text(told.get("access_token")) if isinstance(told, dict) else ""
+        if not token and isinstance(told, dict) and told.get("error"):  # some say so with 200
+            raise Unauthorised(f"the login is refused ({_why(answer.body)}); renew the token")
         if not token:
             raise BadAnswer("the login was answered without a token")
         seconds = fields.count(told.get("expires_in"))
-        until = now + (USUAL if seconds is None else timedelta(seconds=seconds))
+        life = USUAL if seconds is None else min(timedelta(seconds=min(seconds, 10**9)), LONGEST)
+        until = now + life - min(EARLY, life / 10)
         kept = {
             "access": token,
             "until": until.isoformat(),
@@ -79,6 +84,14 @@ class Tokens:
         }
         await asyncio.to_thread(self._keep.store, self._name, kept)
         return Secret(token)
+
+
+def _moment(value: Any) -> datetime:
+    """What was kept may be damaged: then it has run out."""
+    try:
+        return fields.moment(value)
+    except ValueError:
+        return fields.EARLIEST
 
 
 def signed(claims: Mapping[str, Any], key: Secret, algorithm: str, headers: Mapping[str, Any] | None = None) -> str:

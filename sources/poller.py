@@ -53,6 +53,7 @@ class Poller:
     ) -> None:
         self._db, self._sources, self._intake, self._on_line = db, sources, intake, on_line
         self._page_deadline = page_deadline
+        self._asked: set[str] = set()
 
     async def prepare(self) -> None:
         """Give every stream of every source its cursor."""
@@ -68,6 +69,7 @@ class Poller:
                 turns = {name: task for name, task in turns.items() if not task.done()}
                 try:
                     idle = [name for name in self._sources if name not in turns]
+                    await self._make_asked_due(idle)
                     for name, due in self._by_source(await cursors.due(self._db, now=utcnow(), sources=idle)):
                         turns[name] = asyncio.create_task(self._turn(name, due, stop, pages=PAGES_A_TURN))
                 except StoreError as error:
@@ -80,12 +82,26 @@ class Poller:
                     task.cancel()
             await asyncio.gather(*turns.values(), return_exceptions=True)
 
+    def ask(self, source: str) -> None:
+        """Poll a source as soon as it is free: one that is being polled may have looked too early."""
+        self._asked.add(source)
+
     async def round(self, stop: asyncio.Event, source: str | None = None) -> list[PollLine]:
         """Poll what is due now (of one source), once, to its end. Returns the ledger lines."""
         names = list(self._sources) if source is None else [source]
         due = self._by_source(await cursors.due(self._db, now=utcnow(), sources=names))
         turns = await asyncio.gather(*(self._turn(name, group, stop, pages=None) for name, group in due))
         return [line for lines in turns for line in lines]
+
+    async def _make_asked_due(self, idle: Iterable[str]) -> None:
+        """A stream in trouble, or out of quota, keeps its pause: whoever asks does not know what its server wished."""
+        for name in self._asked.intersection(idle):
+            now = utcnow()
+            for cursor in await cursors.all_of(self._db, name):
+                well = cursor.state == "ok" and not cursor.failures and cursor.quota_left != 0
+                if well and cursor.next_poll_at > now:
+                    await cursors.postpone(self._db, name, cursor.stream, until=now)
+            self._asked.discard(name)
 
     def _by_source(self, due: Iterable[Cursor]) -> list[tuple[str, list[Cursor]]]:
         """Longest overdue first, as they come: else a host that many sources share may never answer the last one."""

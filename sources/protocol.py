@@ -40,7 +40,7 @@ class SourceType:
     """What `earful sources` says of a type. `network` is what its mentions are of. `login` says what the common key
     `token` is here ("" where none is taken). `length` is how answers are counted ("300 graphemes and 3,000 bytes"),
     `quota` what the network allows and what a poll costs ("10,000 units a day; a poll costs 1 a video"), `guide` how to
-    come by what it needs, a line a step."""
+    come by what it needs, a line a step. `schemes` are what `url` may begin with."""
 
     name: str
     network: str
@@ -54,6 +54,7 @@ class SourceType:
     quota: str = ""
     guide: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
+    schemes: tuple[str, ...] = ("https", "http")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class Page:
     a process that dies after storing it goes on from there and loses nothing.
 
     `returned` = len(mentions) + len(rejected). `next_poll_at` None: as configured, with jitter. `gap_seconds`: a time
-    span that the source did not cover (too old for its replay, more results than it gives). `asked` holds no secret.
+    span that the source did not cover (too old for its replay, more results than it gives). `asked` holds no secret;
+    `note` stands beside it in the ledger ("not modified"). `network` is what `deleted` are of, where a source brings more than its own.
     """
 
     asked: str
@@ -74,6 +76,7 @@ class Page:
     gap_seconds: float = 0.0
     quota_left: int | None = None
     note: str = ""
+    network: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,29 @@ if TYPE_CHECKING:
 
 GROUP = "earful.sources"
 BUILT_IN = {
+    "appstore": "appstore:AppStore",
+    "bluesky": "bluesky:Bluesky",
     "demo": "demo:Demo",
+    "discourse": "discourse:Discourse",
+    "facebook": "facebook:Facebook",
     "feed": "feed:Feed",
     "file": "file:File",
+    "github": "github:GitHub",
+    "googlebusiness": "googlebusiness:GoogleBusiness",
+    "googleplay": "googleplay:GooglePlay",
     "hackernews": "hackernews:HackerNews",
+    "instagram": "instagram:Instagram",
+    "lemmy": "lemmy:Lemmy",
+    "lobsters": "lobsters:Lobsters",
+    "mail": "mail:Mail",
     "mastodon": "mastodon:Mastodon",
+    "reddit": "reddit:Reddit",
+    "stackexchange": "stackexchange:StackExchange",
+    "telegram": "telegram:Telegram",
+    "trustpilot": "trustpilot:Trustpilot",
+    "webhook": "webhook:Webhook",
+    "x": "x:X",
+    "youtube": "youtube:YouTube",
 }
 HIDDEN = frozenset({"demo"})
 

@@ -7,7 +7,9 @@ keyring:NAME   the entry NAME of the service "earful" in the desktop's or the op
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -22,8 +24,9 @@ def is_reference(text: str) -> bool:
     return text.partition(":")[0] in KINDS and ":" in text
 
 
-def resolve(reference: str) -> Secret:
-    """The secret that `reference` names. Blocks: a key store may ask its owner first.
+def resolve(reference: str, *, document: bool = False) -> Secret:
+    """The secret that `reference` names. Blocks: a key store may ask its owner first. `document`: it may also be a
+    whole key file, a JSON object or a private key in PEM; such a one never goes into a header.
 
     Raises BadInput with what to do; a value that was written down instead of a reference is never repeated in it.
     """
@@ -39,10 +42,19 @@ def resolve(reference: str) -> Secret:
     value = value.removesuffix("\n").removesuffix("\r")
     if not value:
         raise BadInput(f"{reference} is empty")
-    if not (value.isascii() and value.isprintable()):
+    if not (value.isascii() and value.isprintable()) and not (document and _is_key_file(value)):
         # Such a token cannot go into a header, and the error of the library that tries would print it.
         raise BadInput(f"{reference} holds a line break, a control or a non-ASCII character: store the bare secret")
     return Secret(value, reference)
+
+
+def _is_key_file(value: str) -> bool:
+    if re.fullmatch(r"-----BEGIN ([A-Z ]+)-----\s[A-Za-z0-9+/=\s]+-----END \1-----\s*", value):
+        return True
+    try:
+        return isinstance(json.loads(value), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _from_environment(name: str) -> str:

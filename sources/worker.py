@@ -19,6 +19,7 @@ from sources.forwarders import Forwarder, address, forwarder
 from sources.http import Http
 from sources.intake import Intake
 from sources.keep import Keep
+from sources.listening import Listening
 from sources.poller import Poller, Source
 from sources.protocol import Channel, Page, Setup, SourceType
 from sources.stopping import Stopped, unless
@@ -54,6 +55,7 @@ class Worker:
         forwarders = await asyncio.to_thread(self._forwarders, unable)
         channels = {name: channel for name in self._sources if (channel := self.channel(name))}
         self._poller = Poller(self._db, self._sources, intake, self._polled)
+        self._listening = Listening(self._sources, intake, self._polled, self._poller.ask)
         self._chores = Chores(self._db, self._desk, self._sources, intake, self._polled)
         self._courier = Courier(self._db, self._desk, channels, forwarders, self._delivered, unable=unable)
         return self
@@ -74,10 +76,10 @@ class Worker:
         return cast(Channel, adapter) if hasattr(adapter, "send") else None
 
     async def run(self, stop: asyncio.Event, on_event: OnEvent) -> None:
-        """Poll, send and tidy until `stop`. Returns within a second of it, but for a send under way."""
+        """Poll, listen, send and tidy until `stop`. Returns within a second of it, but for a send under way."""
         self._hold()
         self._on_event = on_event
-        parts = [self._poller.run(stop), self._courier.run(stop), self._chores.run(stop)]
+        parts = [part.run(stop) for part in (self._poller, self._listening, self._courier, self._chores)]
         try:
             async with asyncio.TaskGroup() as group:
                 for part in parts:
@@ -156,7 +158,7 @@ def setup_of(config: SourceConfig, http: Http, watches: Sequence[Watch], session
     try:
         token = secrets.resolve(config.token) if config.token else None
         named = [option.name for option in kind.options if option.secret and config.options.get(option.name)]
-        found = {name: secrets.resolve(config.options[name]) for name in named}
+        found = {name: secrets.resolve(config.options[name], document=True) for name in named}
     except BadInput as error:
         raise Unauthorised(str(error)) from None
     return Setup(config, http, token, watches, found, Keep(sessions, config.name))
@@ -192,6 +194,6 @@ def _named_hosts(desk: Desk) -> set[str]:
     for url in urls:
         with suppress(ValueError):
             parts = urlsplit(url)
-            if parts.scheme in ("http", "https"):
+            if parts.scheme in ("http", "https", "ws", "wss"):
                 hosts.add(parts.netloc.rpartition("@")[2])
     return hosts

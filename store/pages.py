@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.dialects.sqlite import insert as insert_or_not
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import authors, changes, cursors, edits, issues, ledger, mutes, raws, search, watches
+from store import authors, changes, cursors, edits, issues, ledger, mutes, raws, search, unmatched, watches
 from store.casefiles import CaseFile, CaseFiles
 from store.chunks import chunks
 from store.database import Database
@@ -35,7 +35,8 @@ async def save_page(
     - An item whose (network, external_id) is stored is a duplicate. It brings the watches that it matches by now. A
       later form of it (see `edits.is_edit`) keeps the old words as a version and replaces text, reading and watches;
       where they turned negative by that, a `done` case is open again.
-    - Otherwise it is new if it `lands`, else unmatched. Twice in one page counts once as new, once as duplicate.
+    - Otherwise it is new if it `lands`, else unmatched, which `store.unmatched` remembers. Twice in one page counts
+      once as new, once as duplicate.
     - What no database takes (a lone surrogate, a score that is no number) is kept aside as rejected.
     - `ours`: a delivery of ours that comes back joins its case and is a duplicate. An answer that our account wrote
       past earful joins the case of what it answers and is new, though not one of `new_mentions`; if it came after their
@@ -74,8 +75,8 @@ class _Sorted:
     edited: dict[int, tuple[edits.Stored, ReadMention]] = field(default_factory=dict)
     again: list[tuple[int, ReadMention]] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    unmatched: list[ReadMention] = field(default_factory=list)
     duplicate: int = 0
-    unmatched: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,9 @@ async def _save(connection: AsyncConnection, page: PageToStore, *, now: datetime
     await _delete(connection, files, page, now=now)
     await files.put_back(now=now)
     await changes.note(connection, "case", [each.file.id for each in joined if each.returned], at=now)
+    found.unmatched += [item for item in found.fresh if _key(item) not in ids]  # own posts outside of any case
+    await unmatched.remember(connection, page.source, page.stream, found.unmatched, now=now)
+    await unmatched.forget(connection, [*ids, *((page.network, gone) for gone in page.deleted)])
     await cursors.move(connection, page, now=now)
     returned = sum(each.returned for each in joined)
     line = await ledger.write(
@@ -109,7 +113,7 @@ async def _save(connection: AsyncConnection, page: PageToStore, *, now: datetime
         [*page.rejected, *found.rejected],
         new=len(joined) - returned,
         duplicate=found.duplicate + returned,
-        unmatched=found.unmatched + len(found.fresh) - len(joined),
+        unmatched=len(found.unmatched),
         new_mentions=tuple(ids[_key(each.item)] for each in joined if not each.item.new.ours),
         new_cases=tuple(new_cases),
     )
@@ -135,7 +139,7 @@ async def _sort(connection: AsyncConnection, page: PageToStore) -> _Sorted:
                 seen.add(key)
                 found.fresh.append(item)
             else:
-                found.unmatched += 1
+                found.unmatched.append(item)
             continue
         found.duplicate += 1
         if before is not None and edits.is_edit(before, item, page.source):

@@ -167,6 +167,7 @@ mention = Table(
     UniqueConstraint("network", "external_id"),  # one post, one row
     Index("mention_by_native", "source", "native_id"),  # find a reply's parent
     Index("mention_by_thread", "network", "thread"),  # the thread around a case
+    Index("mention_by_url", "url"),  # why: a person has the address of a post
     # Insights count without the rows: everything that they group or leave out by.
     Index(
         "mention_by_time", "created_at", "ours", "case_id", "author_id", "issue_id", "sentiment", "language", "network"
@@ -196,6 +197,37 @@ mention_watch = Table(
     Column("watch_id", ForeignKey("watch.id"), primary_key=True),
     Column("mention_id", ForeignKey("mention.id", ondelete="CASCADE"), primary_key=True),
     Index("mention_watch_by_mention", "mention_id"),  # the watches of a mention
+)
+
+# What a source returned and no watch matched: for `why`, and for trying a query on what it did not bring in.
+unmatched = Table(
+    "unmatched",
+    metadata,
+    key(),
+    Column("network", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("native_id", Text, nullable=False),
+    Column("parent", Text, nullable=False),
+    Column("thread", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("handle", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("author_url", Text, nullable=False),
+    Column("followers", BigInteger),
+    Column("type", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # the beginning of the text, see store.unmatched
+    Column("language", Text, nullable=False),
+    Column("sentiment", Text, nullable=False),
+    Column("intent", Text),
+    Column("visibility", Text, nullable=False),
+    Column("ours", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("edited_at", UtcDateTime),
+    Column("seen_at", UtcDateTime, nullable=False),
+    UniqueConstraint("network", "external_id"),  # a second sight is no second row
 )
 
 case_tag = Table(

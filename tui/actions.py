@@ -18,9 +18,10 @@ INBOX = ("inbox",)
 DESK = ("inbox", "case")  # wherever there is a case to act on
 CASE = ("case",)
 COMPOSE = ("compose",)
-LISTS = ("inbox", "case", "insights", "health")  # wherever there is something to move in
+LISTS = ("inbox", "case", "insights", "health", "watches")  # wherever there is something to move in
 INSIGHTS = ("insights",)
 HEALTH = ("health",)
+WATCHES = ("watches",)
 PERIODS = ("1 day", "7 days", "14 days", "30 days", "90 days", "1 year")
 EVERYWHERE = ("global",)
 
@@ -67,7 +68,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("case.previous", "K", "neighbour(-1)", "previous case", "previous case of the list", CASE, "Move"),
     Action("clear", "escape,left", "clear", "back", "end range, filter, search or marks; else back", DESK, "Move"),
     Action(
-        "place.back", "q,escape", "back", "back", "back to where you came from", INSIGHTS + HEALTH, "Move", footer=8
+        "place.back",
+        "q,escape",
+        "back",
+        "back",
+        "back to where you came from",
+        INSIGHTS + HEALTH + WATCHES,
+        "Move",
+        footer=8,
     ),
     Action("insights.left", "left,h", "bar(-1)", "column left", "one column to the left", INSIGHTS, "Move"),
     Action("insights.right", "right,l", "bar(1)", "column right", "one column to the right", INSIGHTS, "Move"),
@@ -174,6 +182,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("insights.define", "?", "define", "what is it", "what the number means", INSIGHTS, "Look", footer=6),
     Action("health.poll", "r", "poll", "poll now", "poll this source now", HEALTH, "Look", footer=1),
     Action("health.poll_all", "R", "poll_all", "poll all", "poll every source now", HEALTH, "Look", footer=2),
+    Action("watches.edit", "enter,e", "edit", "edit", "change its query; tried while you type", WATCHES, "Look", 1),
+    Action("watches.new", "a", "new", "new watch", "listen for something else too", WATCHES, "Look", footer=2),
+    Action("watches.forms", "w", "forms", "other forms", "misspellings people really write", WATCHES, "Look", footer=3),
     # Go
     Action("view.previous", "[", "turn_view(-1)", "previous view", "previous view", INBOX, "Go"),
     Action("view.next", "]", "turn_view(1)", "next view", "next view", INBOX, "Go"),
@@ -201,6 +212,17 @@ ACTIONS: tuple[Action, ...] = (
         "Go",
         0,
         "health",
+    ),
+    Action(
+        "go.watches",
+        "g w",
+        "app.show('watches')",
+        "go to watches",
+        "what is listened for",
+        EVERYWHERE,
+        "Go",
+        0,
+        "watches",
     ),
     # Program
     Action("palette", ":,ctrl+p", "app.palette", "menu", "every command by its name", EVERYWHERE, "Program", 7),
@@ -241,7 +263,7 @@ def table() -> str:
     """The tables of docs/keys.md."""
     lines: list[str] = []
     group = ""
-    for action in available("global", "inbox", "case", "compose", "insights", "health"):
+    for action in available("global", "inbox", "case", "compose", "insights", "health", "watches"):
         if not action.listed:
             continue
         if action.group != group:
@@ -264,7 +286,7 @@ Take another preset with `keys = "mutt"`, `"gmail"` or `"linear"` in earful.toml
 [keymap]
 "case.done" = "e,ctrl+e"
 "case.mute" = ""              # off
-"go.mine" = "g w"
+"go.mine" = "g M"
 ```
 
 """

@@ -39,8 +39,10 @@ class Background:
         self.pulse = Pulse()
         self._post = post
         self._stop = asyncio.Event()
+        self._anew = asyncio.Event()  # the worker ends: for good, or to begin again with other settings
         self._opened: asyncio.Future[Database] = asyncio.get_running_loop().create_future()
         self._worker: asyncio.Future[Worker | None] = asyncio.get_running_loop().create_future()
+        self._works = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -57,10 +59,20 @@ class Background:
     async def close(self) -> None:
         """Stop the worker, let running transactions end, close the store. A reply that is on its way is waited for."""
         self._stop.set()
+        self._anew.set()
         if self._tasks:
             await asyncio.wait(self._tasks)
         if self._opened.done() and not self._opened.cancelled() and not self._opened.exception():
             await self._opened.result().close()
+
+    def renew(self, settings: Settings) -> None:
+        """The worker of this process begins again with these; what it is sending is sent first."""
+        self.settings = settings
+        if self.settings.desk.worker == "embedded" and self._worker.done():
+            self._worker = asyncio.get_running_loop().create_future()
+            if not self._works:  # it ended in an error; with other settings it may not
+                self._spawn(self._work(self._opened.result()))
+        self._anew.set()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(self._guard(work))
@@ -99,21 +111,25 @@ class Background:
 
     async def _work(self, database: Database) -> None:
         """Poll and send while this process holds the lock; try now and then while another one has it."""
+        self._works = True
         try:
             module = await asyncio.to_thread(import_module, "sources.worker")
-            async with module.Worker(database, self.settings.desk) as worker:
-                self._worker.set_result(worker)
-                while not self._stop.is_set():
-                    if worker.acquire():
-                        self._tell(worker="working")
-                        await worker.run(self._stop, lambda event: None)
-                    else:
-                        self._tell(worker="elsewhere")
-                        await self._pause(TAKE_OVER_SECONDS)
+            while not self._stop.is_set():
+                self._anew.clear()
+                async with module.Worker(database, self.settings.desk) as worker:
+                    self._worker.set_result(worker)
+                    while not self._anew.is_set():
+                        if worker.acquire():
+                            self._tell(worker="working")
+                            await worker.run(self._anew, lambda event: None)
+                        else:
+                            self._tell(worker="elsewhere")
+                            await self._pause(TAKE_OVER_SECONDS)
         except BaseException:
             self._tell(worker="worker stopped")
             raise
         finally:
+            self._works = False
             if not self._worker.done():
                 self._worker.set_result(None)
 

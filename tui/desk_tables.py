@@ -72,7 +72,7 @@ def _watch(table: Table) -> Watch:
 
 
 def _source(table: Table, base: Path) -> SourceConfig:
-    from sources.addresses import is_web
+    from sources.addresses import is_whole
     from sources.registry import problems, source_type
 
     usual = SourceConfig("", "")
@@ -86,15 +86,16 @@ def _source(table: Table, base: Path) -> SourceConfig:
         settle=table.duration("settle", usual.settle),
         backfill=_backfill(table, usual.backfill),
     )
-    if source.url and not is_web(source.url):
-        table.wrong("url", "a whole address that begins with https:// or http://")
     if not kind:
         return source
     try:
-        known = {option.name: option for option in source_type(kind).options}
+        declared = source_type(kind)
     except BadInput as error:
         table.problem("type", f"{table.label}: {error}")
         return source
+    if source.url and not is_whole(source.url, declared.schemes):
+        table.wrong("url", f"a whole address that begins with {':// or '.join(declared.schemes)}://")
+    known = {option.name: option for option in declared.options}
     secret = {name for name, option in known.items() if option.secret and table.has(name)}
     references = {name: _reference(table, name, base) for name in sorted(secret)}
     options = {name: value for name, value in table.rest().items() if name in known} | references

@@ -85,6 +85,25 @@ def follow(path: Path, names: Sequence[Name], back: str = "") -> str:
     return "\n\n".join(blocks + grown)
 
 
+def set_watch(path: Path, name: str, query: str, role: str | None) -> bool:
+    """Give a watch this query and, where one is named, this role; make it where there is none of that name. Whether
+    anything changed. The caller has read the query: it is one that a watch can have."""
+    document = tomlkit.parse(_text(path))
+    before = tomlkit.dumps(document)
+    table = next((table for table in _tables(document, "watch") if str(table.get("name", "")) == name), None)
+    if table is None:
+        block = _block("watch", {"name": name, "role": role or "own", "query": query})
+        _write(path, "\n\n".join([before.rstrip("\n") or HEAD, block]) + "\n")
+        return True
+    for key, value in (("query", query), ("role", role)):
+        if value is not None and str(table.get(key, "own" if key == "role" else "")) != value:
+            table[key] = tomlkit.value(_value(value))
+    after = tomlkit.dumps(document)
+    if after != before:
+        _write(path, after)
+    return after != before
+
+
 def _text(path: Path) -> str:
     if path.exists() and not path.is_file():  # a folder, or a device that a new file must not replace
         raise BadInput(f"cannot add to {path}: it is no file; choose another place with --config")

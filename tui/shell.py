@@ -152,6 +152,11 @@ class Earful(App[int]):
         finally:
             self.keyboard.hold()
 
+    def take(self, settings: Settings) -> None:
+        """Go on with a changed configuration: what polls and sends here begins anew with it."""
+        self.settings = settings
+        self.background.renew(settings)
+
     async def database(self) -> Database:
         return await self.background.database()
 

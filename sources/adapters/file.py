@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sources.adapters import file_mentions, file_records
+from sources.adapters import file_mentions, file_records, mail_message
 from sources.adapters.file_mentions import Twins
 from sources.adapters.file_records import Record
 from sources.errors import Unreachable
@@ -204,7 +204,7 @@ def _mention(record: Record, kind: str, network: str, undated: datetime, twins: 
     if not error:
         try:
             if kind == "mbox":
-                return file_mentions.from_mail(record.value, record.raw, undated=undated)
+                return mail_message.from_mail(record.value, record.raw, undated=undated)
             return file_mentions.from_fields(record.value, record.raw, network=network, undated=undated, twins=twins)
         except ValueError as reason:
             error = str(reason)

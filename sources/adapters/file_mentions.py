@@ -1,14 +1,10 @@
-"""Records of a file as mentions: the fields of `earful import`, their usual other names, and mails."""
+"""Records as mentions: the fields of `earful import` and their usual other names. A mail is read by mail_message."""
 
 from __future__ import annotations
 
-import email
-import email.policy
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.message import EmailMessage
+from datetime import datetime
 from typing import Any
 
 from sources.adapters import fields
@@ -100,69 +96,6 @@ def _created_at(given: Mapping[str, Any]) -> datetime | None:
                 if name == "created_at":
                     raise ValueError("created_at is not a time") from None
     return None
-
-
-def from_mail(source: bytes, raw: bytes, *, undated: datetime) -> NewMention:
-    """One message of an mbox. Raises ValueError with the reason.
-
-    Its network is "mail": the Message-ID is the same wherever the mail is read from.
-    """
-    try:
-        message = email.message_from_bytes(source, policy=email.policy.default)
-        return _mail(message, raw, undated)
-    except ValueError:
-        raise
-    except Exception as error:  # the standard library's header parser raises nearly anything on broken headers
-        raise ValueError(f"not a readable mail ({type(error).__name__})") from None
-
-
-def _mail(message: EmailMessage, raw: bytes, undated: datetime) -> NewMention:
-    plain, html = _body(message, "plain"), _body(message, "html")
-    subject = str(message.get("Subject", ""))
-    if not (plain.strip() or html.strip() or subject.strip()):
-        raise ValueError("no text")
-    sender = message.get("From")
-    addresses = sender.addresses if sender is not None else ()
-    address = addresses[0] if addresses else None
-    handle = fields.identifier(address.addr_spec).lower() if address else ""
-    references = re.findall(r"<([^<>\s]+)>", str(message.get("References", "")))
-    answered = re.findall(r"<([^<>\s]+)>", str(message.get("In-Reply-To", "")))
-    name = fields.identifier(str(message.get("Message-ID", "")).strip().strip("<>"))
-    name = name or fields.digest(handle, str(message.get("Date", "")), subject, plain, html)
-    parent = (answered or references or [""])[-1]
-    return NewMention(
-        network="mail",
-        external_id=name,
-        author=NewAuthor(handle or UNKNOWN_AUTHOR, address.display_name if address else ""),
-        created_at=_mail_time(message, undated),
-        text=plain,
-        html=html or None,
-        title=subject,
-        type=MentionType.MAIL,
-        native_id=name,
-        parent=fields.identifier(parent),
-        thread=fields.identifier((references or answered or [name])[0]),
-        raw=raw[: fields.RAW_LIMIT],
-    )
-
-
-def _mail_time(message: EmailMessage, undated: datetime) -> datetime:
-    try:
-        at = message["Date"].datetime
-        return undated if at is None else at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except Exception:  # absent, or broken in one of many ways
-        return undated
-
-
-def _body(message: EmailMessage, kind: str) -> str:
-    part = message.get_body(preferencelist=(kind,))
-    if part is None:
-        return ""
-    try:
-        return str(part.get_content())
-    except (LookupError, UnicodeError):  # a charset nobody knows
-        payload = part.get_payload(decode=True)
-        return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
 
 
 def _author(item: Mapping[str, Any]) -> NewAuthor:

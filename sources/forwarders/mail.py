@@ -1,29 +1,21 @@
-"""Forwards by mail. Sent means: the server said 250 to the whole message."""
+"""Forwards by mail."""
 
 from __future__ import annotations
 
-import contextlib
-import ssl
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from email.utils import format_datetime, parseaddr
 from urllib.parse import unquote, urlsplit
 
-import aiosmtplib
-
-from sources.errors import NotSent, Refused, SourceError, Unauthorised, Uncertain
 from sources.forwarders import letter
 from sources.protocol import Receipt
+from sources.smtp import IMPLICIT_TLS_PORT, Submission
 from store.domain.case import CaseDetail
 from store.domain.clock import utcnow
 from store.domain.delivery import Delivery
 from store.domain.desk import Desk
 from store.domain.errors import BadInput
-from store.domain.safetext import safe_line
 from store.domain.secret import Secret
-
-TIME_LIMIT = 30.0  # seconds for each answer of the server
-IMPLICIT_TLS_PORT = 465
 
 
 class Mail:
@@ -41,13 +33,7 @@ class Mail:
 
     async def send(self, delivery: Delivery, case: CaseDetail) -> Receipt:
         message = self.compose(delivery, case)
-        smtp = self._client()
-        try:
-            await self._hand_over(smtp, message)
-            with contextlib.suppress(aiosmtplib.SMTPException, OSError):
-                await smtp.quit(timeout=1)
-        finally:
-            smtp.close()
+        await self._submission().hand_over(self._sender, self._to, message.as_bytes())
         return Receipt(native_id=message["Message-ID"])
 
     def compose(self, delivery: Delivery, case: CaseDetail) -> EmailMessage:
@@ -63,48 +49,15 @@ class Mail:
         message.set_content(letter.plain(delivery, case), cte="quoted-printable")
         return message
 
-    def _client(self) -> aiosmtplib.SMTP:
+    def _submission(self) -> Submission:
         """`tls`: "auto", "implicit", "starttls" or "none". Auto asks for a trusted connection only where a password
-        travels; else STARTTLS is taken where it is offered, whoever signed it, as mail servers do among themselves."""
+        travels."""
         server = self._server
-        implicit = server.tls == "implicit" or (server.tls == "auto" and server.port == IMPLICIT_TLS_PORT)
-        wanted = {"none": False, "starttls": True}.get(server.tls, True if server.user else None)
-        return aiosmtplib.SMTP(
-            hostname=server.host,
-            port=server.port,
-            use_tls=implicit,
-            start_tls=False if implicit else wanted,
-            validate_certs=implicit or bool(wanted),
-            timeout=TIME_LIMIT,
+        return Submission(
+            server.host,
+            server.port,
+            implicit_tls=server.tls == "implicit" or (server.tls == "auto" and server.port == IMPLICIT_TLS_PORT),
+            start_tls={"none": False, "starttls": True}.get(server.tls, True if server.user else None),
+            user=server.user,
+            password=self._password,
         )
-
-    async def _hand_over(self, smtp: aiosmtplib.SMTP, message: EmailMessage) -> None:
-        where = f"{self._server.host}:{self._server.port}"
-        try:
-            await smtp.connect()
-            if self._server.user and self._password:
-                await smtp.login(self._server.user, self._password.reveal())
-            await smtp.mail(parseaddr(self._sender)[1])
-            await smtp.rcpt(parseaddr(self._to)[1])
-        except aiosmtplib.SMTPAuthenticationError as error:
-            raise Unauthorised(f"the mail server refused our login ({error.code})") from None
-        except aiosmtplib.SMTPResponseException as error:
-            raise _answered(error) from None
-        except ssl.SSLCertVerificationError as error:
-            raise NotSent(f"the certificate of {where} is not trusted ({error.verify_message})") from None
-        except (aiosmtplib.SMTPException, OSError) as error:
-            raise NotSent(f"{where} does not answer ({type(error).__name__})") from None
-        try:
-            await smtp.data(message.as_bytes())
-        except aiosmtplib.SMTPResponseException as error:
-            raise _answered(error) from None
-        except (aiosmtplib.SMTPException, OSError) as error:
-            raise Uncertain(f"the mail server was lost before it took it ({type(error).__name__})") from None
-
-
-def _answered(error: aiosmtplib.SMTPResponseException) -> SourceError:
-    """A server that answers 4xx or 5xx has not taken the message (RFC 5321, 4.2.1): 4xx asks us to come again."""
-    words = f"the mail server said {error.code} {safe_line(error.message)}"
-    if 400 <= error.code < 500:
-        return NotSent(words)
-    return Refused(words) if error.code >= 500 else Uncertain(words)

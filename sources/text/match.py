@@ -14,9 +14,10 @@ from datetime import datetime
 
 from store.domain import fields
 from store.domain.clock import utcnow
+from store.domain.desk import Watch
 from store.domain.errors import BadInput
 from store.domain.mention import Mention, ReadMention
-from store.domain.query import TEXT_FIELDS, And, Exact, Field, Fuzzy, Near, Node, Not, Or, Phrase, Title
+from store.domain.query import TEXT_FIELDS, And, Exact, Field, Fuzzy, Near, Node, Not, Or, Phrase, Title, parse
 from store.domain.words import exact_pattern, folded_words, words
 
 Span = tuple[int, int]
@@ -104,6 +105,20 @@ def stored(mention: Mention, *, now: datetime) -> Document:
     )
 
 
+def of_watch(watch: Watch) -> Matcher:
+    """What a watch listens for: its query, in its languages. Raises BadInput that names the watch."""
+    try:
+        node = parse(watch.query)
+        if node is not None:
+            check_watch(node)
+        asked = compile(node)
+    except BadInput as error:
+        raise BadInput(f"watch {watch.name}: {error}") from None
+    if not watch.languages:
+        return asked
+    return lambda document: document.language in watch.languages and asked(document)
+
+
 def compile(node: Node | None) -> Matcher:  # noqa: A001
     """The query as a function. None, the empty query, is everything. Raises BadInput for a field that only the desk
     knows (`status:`, `assignee:`, ...): a mention that is on its way in has no case yet."""
@@ -128,13 +143,13 @@ def compile(node: Node | None) -> Matcher:  # noqa: A001
             in_title = re.compile(exact_pattern(text)).search
             return lambda document: in_title(document.title) is not None
         case Title(Phrase() | Fuzzy() | Near() as inner):
-            of_title = _places(inner)
+            of_title = places(inner)
             return lambda document: bool(of_title(document.tokens[0]))
         case Phrase((word,), False):
             return lambda document: word in document.tokens[1].places or word in document.tokens[0].places
         case Phrase() | Fuzzy() | Near():
-            places = _places(node)
-            return lambda document: bool(places(document.tokens[1]) or places(document.tokens[0]))
+            stands = places(node)
+            return lambda document: bool(stands(document.tokens[1]) or stands(document.tokens[0]))
     raise TypeError(node)
 
 
@@ -148,7 +163,7 @@ def hits(node: Node, text: str, *, title: bool = False) -> list[Span]:
         if isinstance(term, Exact):
             spans += [match.span() for match in re.finditer(exact_pattern(term.text), text)]
         else:
-            spans += [(found[first].start, found[last - 1].end) for first, last in _places(term)(tokens)]
+            spans += [(found[first].start, found[last - 1].end) for first, last in places(term)(tokens)]
     return _merged(spans)
 
 
@@ -173,7 +188,7 @@ def _check(node: Node, allowed: frozenset[str], why: str) -> None:
             raise BadInput(f"{name}: cannot be asked here: {why}")
 
 
-def _places(node: Phrase | Fuzzy | Near) -> Callable[[Tokens], list[Span]]:
+def places(node: Phrase | Fuzzy | Near) -> Callable[[Tokens], list[Span]]:
     """Where it stands, as places [first, last) of words, in order."""
     match node:
         case Phrase(parts, prefix):
@@ -189,7 +204,7 @@ def _places(node: Phrase | Fuzzy | Near) -> Callable[[Tokens], list[Span]]:
 
             return misspelt
         case Near(left, right, distance):
-            lefts, rights = _places(left), _places(right)
+            lefts, rights = places(left), places(right)
             return lambda tokens: _near(lefts(tokens), rights(tokens), distance)
 
 

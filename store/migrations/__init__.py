@@ -1,6 +1,7 @@
 """Schema steps. A fresh store is made whole from `store.tables`; an older one goes step by step, in one transaction.
 
 To change the schema: change `store.tables`, append a step to STEPS, and let the schema test write its new snapshot.
+A step is spelt out in SQL and never touched again: `store.tables` goes on changing under it.
 """
 
 from __future__ import annotations
@@ -14,8 +15,23 @@ from store import search
 from store.domain.errors import StoreError
 from store.tables import metadata, schema_version
 
+
+async def _remember_unmatched(connection: AsyncConnection) -> None:
+    """1 -> 2: what no watch matched is remembered, and a post is found by its address."""
+    await connection.exec_driver_sql(
+        "CREATE TABLE unmatched (id INTEGER NOT NULL, network TEXT NOT NULL, external_id TEXT NOT NULL, "
+        "source TEXT NOT NULL, stream TEXT NOT NULL, native_id TEXT NOT NULL, parent TEXT NOT NULL, "
+        "thread TEXT NOT NULL, url TEXT NOT NULL, handle TEXT NOT NULL, name TEXT NOT NULL, "
+        "author_url TEXT NOT NULL, followers BIGINT, type TEXT NOT NULL, title TEXT NOT NULL, body BLOB NOT NULL, "
+        "language TEXT NOT NULL, sentiment TEXT NOT NULL, intent TEXT, visibility TEXT NOT NULL, "
+        "ours BOOLEAN NOT NULL, created_at BIGINT NOT NULL, edited_at BIGINT, seen_at BIGINT NOT NULL, "
+        "PRIMARY KEY (id), UNIQUE (network, external_id))"
+    )
+    await connection.exec_driver_sql("CREATE INDEX mention_by_url ON mention (url)")
+
+
 # STEPS[n] leads from version n + 1 to n + 2. Add at the end only.
-STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = ()
+STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (_remember_unmatched,)
 CURRENT = len(STEPS) + 1
 
 

@@ -16,7 +16,7 @@ from sources.errors import BadAnswer, RateLimited
 from sources.intake import Intake
 from sources.poller import Source
 from sources.protocol import Page
-from store import cases, cursors, issues, ledger, mentions
+from store import cases, cursors, issues, ledger, mentions, unmatched
 from store.database import Database
 from store.domain.action import Snooze
 from store.domain.case import CaseStatus
@@ -136,3 +136,20 @@ async def test_a_source_is_not_looked_at_again_before_it_has_had_its_rest(
     assert len(originals.asked) == 1
     stop.set()
     await running
+
+
+async def test_what_no_watch_matched_is_forgotten_in_time(db: Database):
+    for name, age in (("old", unmatched.KEPT_FOR + timedelta(hours=1)), ("young", timedelta(hours=1))):
+        await land(db, read_mention(id=name, watches=(), lands=False), now=utcnow() - age)
+    chores, _, _ = made(db)
+    stop = asyncio.Event()
+    running = asyncio.create_task(chores.run(stop))
+
+    async def remembered() -> list[str]:
+        return [each.seen.external_id async for some in unmatched.newest_first(db) for each in some]
+
+    while "old" in await remembered():
+        await asyncio.sleep(0.01)
+    stop.set()
+    await running
+    assert await remembered() == ["young"]

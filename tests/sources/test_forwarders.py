@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import email
 import email.policy
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +26,7 @@ from store.domain.mention import Author, Mention, MentionType, SentimentLabel
 from store.domain.safetext import SafeText
 from tests.factories import NOW
 from tests.servers import Reply, Server, cut_off, free_port, rate_limited, redirect, reset, text
+from tests.sources.fake_mail import MailHouse, open_house
 
 IDENTITY = "0d3f8a52-6a43-4d0e-9c0f-8a64f2a1c9d7"
 PATH = "/hooks/T0P-S3CRET"
@@ -66,51 +65,6 @@ def delivery(kind: DeliveryKind = DeliveryKind.FORWARD, words: str = "please ref
 
 
 CASE = case(mention("my acme cloud is down"), mention(HOSTILE, id=2))
-
-
-class MailHouse:
-    """A mail server of a few lines: answers each command as `script` says (`dot` is after the message), closes the line
-    where it says "close", and keeps what it took."""
-
-    def __init__(self, **script: str) -> None:
-        self.script, self.taken, self.envelope = script, [], []
-        self.port = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async def say(words: str) -> None:
-            writer.write(words.encode() + b"\r\n")
-            await writer.drain()
-
-        try:
-            await say(self.script.get("hello", "220 here"))
-            while line := (await reader.readline()).decode().strip():
-                verb = line.split()[0].upper()
-                answer = self.script.get(verb, {"DATA": "354 go on", "QUIT": "221 bye"}.get(verb, "250 fine"))
-                if answer == "close":
-                    return
-                await say(answer)
-                if verb in ("MAIL", "RCPT"):
-                    self.envelope.append(line)
-                if verb == "DATA" and answer.startswith("354"):
-                    body = await reader.readuntil(b"\r\n.\r\n")
-                    if (ending := self.script.get("dot", "250 taken")) != "close":
-                        self.taken += [body] if ending.startswith("250") else []
-                        await say(ending)
-                    else:
-                        self.taken.append(body)  # taken, but the sender will never hear of it
-                        return
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-
-@asynccontextmanager
-async def open_house(house: Any) -> AsyncIterator[Any]:
-    server = await asyncio.start_server(house.serve, "127.0.0.1", 0)
-    house.port = server.sockets[0].getsockname()[1]
-    yield house
-    server.close()
 
 
 async def by_mail(house: MailHouse, words: str = "please refund", told: CaseDetail | None = None, **mail: Any) -> str:

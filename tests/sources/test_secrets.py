@@ -92,3 +92,28 @@ def test_a_secret_written_down_is_refused_and_not_repeated(written):
         secrets.resolve(written)
     assert CANARY not in str(caught.value)
     assert "env:NAME" in str(caught.value)
+
+
+KEY_FILE = f'{{\n  "type": "service_account",\n  "private_key": "{CANARY}"\n}}\n'
+PEM = f"-----BEGIN PRIVATE KEY-----\n{CANARY.replace('-', 'x')}\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize("content", [KEY_FILE, PEM])
+def test_a_whole_key_file_is_taken_only_where_one_belongs(tmp_path: Path, content: str):
+    file = tmp_path / "key"
+    file.write_text(content)
+    file.chmod(0o600)
+    assert secrets.resolve(f"file:{file}", document=True).reveal().strip() == content.strip()
+    with pytest.raises(BadInput, match="line break"):
+        secrets.resolve(f"file:{file}")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [f"{CANARY}\nX-Evil: 1", f"{CANARY}é", f"[\n{CANARY}]", f"{PEM}X-Evil: 1", "-----BEGIN X-----\n", "[" * 9999],
+)
+def test_what_is_no_key_file_is_a_bare_secret_or_refused(monkeypatch, content):
+    monkeypatch.setenv("KEY", content + "\n\n")
+    with pytest.raises(BadInput) as caught:
+        secrets.resolve("env:KEY", document=True)
+    assert CANARY not in str(caught.value)

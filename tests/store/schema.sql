@@ -187,6 +187,7 @@ CREATE TABLE mention (
 CREATE INDEX mention_by_native ON mention (source, native_id);
 CREATE INDEX mention_by_thread ON mention (network, thread);
 CREATE INDEX mention_by_time ON mention (created_at, ours, case_id, author_id, issue_id, sentiment, language, network);
+CREATE INDEX mention_by_url ON mention (url);
 CREATE VIRTUAL TABLE mention_fts USING fts5(title, text, tokenize = 'ascii');
 CREATE TABLE mention_raw (
 	mention_id INTEGER NOT NULL,
@@ -261,6 +262,34 @@ CREATE TABLE rejected (
 CREATE TABLE schema_version (
 	version INTEGER NOT NULL,
 	PRIMARY KEY (version)
+);
+CREATE TABLE unmatched (
+	id INTEGER NOT NULL,
+	network TEXT NOT NULL,
+	external_id TEXT NOT NULL,
+	source TEXT NOT NULL,
+	stream TEXT NOT NULL,
+	native_id TEXT NOT NULL,
+	parent TEXT NOT NULL,
+	thread TEXT NOT NULL,
+	url TEXT NOT NULL,
+	handle TEXT NOT NULL,
+	name TEXT NOT NULL,
+	author_url TEXT NOT NULL,
+	followers BIGINT,
+	type TEXT NOT NULL,
+	title TEXT NOT NULL,
+	body BLOB NOT NULL,
+	language TEXT NOT NULL,
+	sentiment TEXT NOT NULL,
+	intent TEXT,
+	visibility TEXT NOT NULL,
+	ours BOOLEAN NOT NULL,
+	created_at BIGINT NOT NULL,
+	edited_at BIGINT,
+	seen_at BIGINT NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE (network, external_id)
 );
 CREATE TABLE watch (
 	id INTEGER NOT NULL,

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from store import mentions, migrations, tables
 from store.database import Database
-from tests.factories import rows
+from tests.factories import change, land, read_mention, rows
 
 SNAPSHOT = Path(__file__).with_name("schema.sql")
 
@@ -35,3 +36,31 @@ async def test_every_foreign_key_that_is_followed_has_an_index(db: Database) -> 
         bare += [f"{table}.{key}" for key in keys - set(columns)]
 
     assert bare == ["delivery.mention_id"], "which no query asks for"
+
+
+async def test_a_store_of_schema_1_becomes_the_one_of_today_with_all_that_is_in_it(tmp_path: Path) -> None:
+    new, old = Database(tmp_path / "new.db"), Database(tmp_path / "old.db")
+    for db in (new, old):
+        await db.open()
+    line = await land(old, read_mention("acme cloud is down"))
+    await change(old, text("DROP TABLE unmatched"))
+    await change(old, text("DROP INDEX mention_by_url"))
+    await change(old, text("UPDATE schema_version SET version = 1"))
+    await old.close()
+
+    await old.open()
+    assert [row.version for row in await rows(old, tables.schema_version)] == [migrations.CURRENT]
+    assert (await mentions.get(old, line.new_mentions[0])).text == "acme cloud is down"
+    assert await shape(old) == await shape(new)
+    assert (await land(old, read_mention(watches=(), lands=False))).unmatched == 1
+    for db in (new, old):
+        await db.close()
+
+
+async def shape(db: Database) -> dict[str, list[tuple[object, ...]]]:
+    """Every table and index with its columns: what counts of a schema, however its SQL was written."""
+    names = await rows(db, text("SELECT name, type FROM sqlite_master ORDER BY name"))
+    return {
+        row.name: [tuple(each) for each in await rows(db, text(f"PRAGMA {row.type}_xinfo({row.name})"))]
+        for row in names
+    }

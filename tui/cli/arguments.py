@@ -28,6 +28,17 @@ def length_of_time(text: str) -> timedelta:
         raise ArgumentTypeError(str(error)) from None
 
 
+def how_far_back(text: str) -> str:
+    """As the key `backfill` has it."""
+    if text in ("none", "all"):
+        return text
+    try:
+        length_of_time(text)
+    except ArgumentTypeError as error:
+        raise ArgumentTypeError(f"none, all or a duration: {error}") from None
+    return text
+
+
 def name_of_source(text: str) -> str:
     from store.domain.safetext import safe_line
 
@@ -64,6 +75,9 @@ def leaving(parser: ArgumentParser) -> None:
 
 def follow(parser: ArgumentParser) -> None:
     parser.add_argument("names", metavar="NAME", nargs="+", help='a name to listen for, such as "Acme Cloud"')
+    parser.add_argument(
+        "--back", metavar="D", type=how_far_back, help="how far back at first: none, all or 30d (usual: 7d)"
+    )
     parser.add_argument("--no-poll", action="store_true", help="write the configuration and stop there")
 
 
@@ -157,6 +171,25 @@ def insights(parser: ArgumentParser) -> None:
     parser.add_argument("--watch", metavar="W", help="only mentions of this watch")
     parser.add_argument("--width", metavar="N", type=how_many, default=80, help="of the page, in columns (default: 80)")
     parser.add_argument("--compare", choices=["previous"], help="with the same length of time before")
+
+
+def why(parser: ArgumentParser) -> None:
+    parser.add_argument("post", metavar="URL-or-ID", help="a case, the address of a post, or its network's id")
+    parser.add_argument("--at", metavar="TIME", help="about when it was written, where it was never seen")
+
+
+def watch(parser: ArgumentParser) -> None:
+    from store.domain.desk import Role
+
+    parser.add_argument("deed", metavar="list|test|set|suggest", choices=["list", "test", "set", "suggest"])
+    parser.add_argument("name", metavar="NAME", nargs="?", help="a watch; for test and set it may be a new one")
+    parser.add_argument("--query", metavar="Q", help="test, set: what it is to listen for (default: as configured)")
+    parser.add_argument("--role", metavar="R", choices=[role.value for role in Role], help=f"set: {', '.join(Role)}")
+    parser.add_argument("--since", metavar="D", help="a date, a time, or a duration such as 30d (default: everything)")
+    parser.add_argument(
+        "--limit", metavar="N", type=how_many, default=20, help="show so many differences of each sign (default: 20)"
+    )
+    parser.add_argument("--land", action="store_true", help="set: also do to the past what the watch now says")
 
 
 def import_(parser: ArgumentParser) -> None:

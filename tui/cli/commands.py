@@ -78,6 +78,19 @@ COMMANDS: dict[str, Command] = {
             ("earful ledger --source mastodon.social --since 24h",),
         ),
         Command(
+            "why",
+            READ,
+            "URL-or-ID",
+            "why a post is here, or what kept it out",
+            "why:why",
+            arguments.why,
+            (
+                "earful why 12",
+                "earful why https://news.ycombinator.com/item?id=1",
+                "earful why URL --at 2026-11-20T14:00",
+            ),
+        ),
+        Command(
             "reply",
             ACT,
             "ID --text T",
@@ -194,6 +207,20 @@ COMMANDS: dict[str, Command] = {
             "imports:import_file",
             arguments.import_,
             ("earful import mentions.jsonl", "earful import list.mbox --source support-list"),
+        ),
+        Command(
+            "watch",
+            MEND,
+            "list|test|set|suggest",
+            "try a query on the past, then set it",
+            "watch:watch",
+            arguments.watch,
+            (
+                "earful watch list",
+                "earful watch test acme --query '\"acme cloud\" OR acmecloud~1' --since 30d",
+                "earful watch set acme --query '\"acme cloud\" OR acmecloud' --land",
+                "earful watch suggest acme",
+            ),
         ),
         Command("check", MEND, "", "lint the configuration, run its examples", "check:check", arguments.nothing),
         Command(

@@ -13,7 +13,7 @@ def follow(call: Call) -> int:
     names = [settings_edit.name_of(name) for name in call.args.names]
     if path.is_file():
         load(call.args.config, call.args.database)  # what has mistakes is not added to
-    added = settings_edit.follow(path, names, call.args.back)
+    added = settings_edit.follow(path, names, call.args.back or "")
     if added:
         out.tell(f"written to {path}:")
         for line in added.split("\n"):

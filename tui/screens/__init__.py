@@ -12,6 +12,7 @@ SCREENS: dict[str, str] = {
     "compose": "tui.screens.case:CaseScreen",
     "insights": "tui.screens.insights:InsightsScreen",
     "health": "tui.screens.health:HealthScreen",
+    "watches": "tui.screens.watches:WatchesScreen",
     "found": "tui.screens.found:FoundScreen",
 }
 

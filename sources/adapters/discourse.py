@@ -1,0 +1,304 @@
+"""A Discourse forum (https://docs.discourse.org): search for the words of a watch, or everything that is written; with
+an account also what is addressed to it, and answers (discourse_answer).
+
+Search gives ten pages of 50, newest first, by the day, and only a blurb of a long post: what is new is looked up
+whole. /posts.json gives everything, by id. Each is read as `gaps` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sources.adapters import fields, gaps
+from sources.adapters.discourse_answer import DiscourseAnswers
+from sources.adapters.discourse_post import from_post, is_cut
+from sources.adapters.discourse_server import Server, checked
+from sources.asks import Ask, asks
+from sources.errors import BadAnswer, SourceError, Unreachable
+from sources.protocol import Option, Page, Setup, SourceType
+from sources.text.clean import clean
+from store.domain.desk import SourceConfig
+from store.domain.mention import JsonObject, Mention, NewMention
+from store.domain.poll import Cursor, Rejected
+
+PER_PAGE, DEEPEST = 50, 10  # app/controllers/search_controller.rb
+NOTIFICATIONS = 60
+OVERLAP = int(timedelta(hours=2).total_seconds())
+ID_OVERLAP = 50  # a post that waited for approval comes late
+EMPTY_WINDOWS = 6
+LOOKED_UP = 20
+A_DAY = timedelta(days=1)
+AN_HOUR = timedelta(hours=1)
+EVERYTHING, INBOX = "everything", "notifications"
+# Notification.types: mentioned, replied, quoted, private_message, group_mentioned.
+ADDRESSED, PRIVATE = {1, 2, 3, 6, 15}, 6
+
+
+class Discourse(DiscourseAnswers):
+    kind = SourceType(
+        "discourse",
+        "discourse",
+        "Posts on a Discourse forum that hold the words of a watch, or all that is written there",
+        login="an API key: of one user or of all (Admin, API), or a user API key (see `user_key`)",
+        without_account="search and all posts of a public forum",
+        with_account="the same where the account may read, what is addressed to it, answers",
+        can_answer=True,
+        length="32,000 characters, where the forum has not set another limit",
+        quota="200 requests a minute, 60 with an API key, 20 with a user API key; a poll costs 1 a question of a watch",
+        guide=(
+            "On the forum: Admin, API, New API key; user level: single user, the account that answers;"
+            " scope: global, or read, posts and notifications.",
+            'Keep it outside the configuration: export FORUM_KEY=..., token = "env:FORUM_KEY".',
+        ),
+        options=(
+            Option("everything", "read every new post and let the watches pick (default false)", example="true"),
+            Option("search", "search for every watch (default true; false with everything)", example="true"),
+            Option("username", "who the API key speaks for (header Api-Username)", example='"acme_support"'),
+            Option("user_key", "the token is a user API key (header User-Api-Key)", example="true"),
+            Option(
+                "notifications", "with a token: also what is addressed to the account (default true)", example="true"
+            ),
+        ),
+    )
+
+    @staticmethod
+    def problems(config: SourceConfig) -> list[str]:
+        if not config.url:
+            return ['`url` is missing: the address of the forum, for example url = "https://meta.discourse.org"']
+        return []
+
+    def __init__(self, setup: Setup) -> None:
+        config, options = setup.config, setup.config.options
+        self._backfill = config.backfill
+        everything = bool(options.get("everything"))
+        username, user_key = fields.text(options.get("username")), bool(options.get("user_key"))
+        super().__init__(Server(setup.http, config.url, setup.token, username, user_key=user_key))
+        questions = {f"search:{watch.name}": asks(watch.query) for watch in setup.watches}
+        search = bool(options.get("search", not everything))
+        self._asks = {stream: found for stream, found in questions.items() if found and search}
+        self._others = [EVERYTHING] if everything else []
+        self._others += [INBOX] if setup.token is not None and options.get("notifications", True) else []
+
+    def streams(self) -> Sequence[str]:
+        return [*self._asks, *self._others]
+
+    async def pages(self, cursor: Cursor, *, now: datetime) -> AsyncIterator[Page]:
+        own = await self._server.account(now=now)
+        if cursor.stream == EVERYTHING:
+            found = self._everything(cursor.bookmark, own, now)
+        elif cursor.stream == INBOX:
+            found = self._inbox(cursor.bookmark, own, now)
+        else:
+            found = self._search(self._asks[cursor.stream], cursor.bookmark, own, now)
+        async for page in found:
+            yield page
+
+    async def recheck(self, mentions: Sequence[Mention], *, now: datetime) -> Page | None:
+        changed: list[NewMention] = []
+        deleted: list[str] = []
+        for mention in mentions:
+            answer = await self._server.ask(f"/posts/{mention.external_id.rpartition('-')[2]}.json")
+            if answer.status in (404, 410):
+                deleted.append(mention.external_id)
+                continue
+            if answer.status == 403:  # deleted, or moved to where we may not look: it does not say which
+                continue
+            try:
+                again = from_post(checked(answer, now).json(), self._server.url)
+            except ValueError:
+                raise BadAnswer(f"{self._server.url} gave a post that is none") from None
+            if again.edited_at is not None and clean(again)[1] != mention.text:
+                changed.append(replace(again, title=mention.title))
+        if mentions and len(deleted) == len(mentions):
+            await self._server.get("/posts.json", now=now)  # a forum that is not there has deleted nothing
+        return Page(f"{len(mentions)} originals", changed, deleted=deleted)
+
+    async def _search(
+        self, questions: Sequence[Ask], bookmark: JsonObject, own: str, now: datetime
+    ) -> AsyncIterator[Page]:
+        stored: JsonObject = bookmark.get("asks", {})
+        start = gaps.floor(self._backfill, now)
+        places = {ask.text: gaps.opened(stored.get(ask.text), start, OVERLAP) for ask in questions}
+        new = [(ask, places[ask.text]["gaps"][0]) for ask in questions]
+        old = [(ask, gap) for ask in questions for gap in places[ask.text]["gaps"][1:]]
+        for ask, gap in new + old:
+            async for page in self._closed(ask, places[ask.text], gap, own, now):
+                yield replace(page, bookmark={"asks": deepcopy(places)})
+
+    async def _closed(
+        self, ask: Ask, place: JsonObject, gap: JsonObject, own: str, now: datetime
+    ) -> AsyncIterator[Page]:
+        async def hits(window: gaps.Window) -> gaps.Got:
+            words = f"{ask.text} order:latest"
+            if window.since:
+                words += f" after:{_day(window.since) - A_DAY:%Y-%m-%d}"
+            if window.until:
+                words += f" before:{_day(window.until) + 2 * A_DAY:%Y-%m-%d}"
+            params = (("q", words), ("page", str(window.page)))
+            answer = await self._server.get("/search.json", params, now=now)
+            return await self._found(answer, f"{words} page {window.page}", place, window, own, now)
+
+        async for page in gaps.closed(place, gap, hits, deepest=DEEPEST, overlap=OVERLAP):
+            yield page
+
+    async def _found(
+        self, answer: Any, asked: str, place: JsonObject, window: gaps.Window, own: str, now: datetime
+    ) -> gaps.Got:
+        """What is known is left out: a blurb would look like an edit of the whole post. No `posts` is no hit."""
+        told: JsonObject = answer if isinstance(answer, dict) else {}
+        grouped = told.get("grouped_search_result")
+        if not isinstance(told.get("posts", []), list) or not ("posts" in told or isinstance(grouped, dict)):
+            raise BadAnswer(f"{self._server.url} answered a search without posts")
+        grouped = grouped if isinstance(grouped, dict) else {}
+        if grouped.get("error"):  # "The site is too busy to search": an empty answer that is none
+            raise BadAnswer(f"{self._server.url} did not search: it is too busy")
+        posts, topics = told.get("posts", []), told.get("topics")
+        titles = {
+            fields.identifier(topic.get("id")): fields.text(topic.get("title"))
+            for topic in (topics if isinstance(topics, list) else [])
+            if isinstance(topic, dict)
+        }
+        mentions: list[NewMention] = []
+        rejected: list[Rejected] = []
+        orders: dict[str, int] = {}
+        left = LOOKED_UP
+        for post in reversed(posts):
+            try:
+                title = titles.get(fields.identifier(post.get("topic_id")), "") if isinstance(post, dict) else ""
+                mention = from_post(post, self._server.url, own=own, title=title)
+                orders[mention.external_id] = gaps.seconds(mention.created_at)
+                if mention.external_id in place["known"] or orders[mention.external_id] < place["floor"]:
+                    continue
+                if left and is_cut(post):
+                    try:
+                        full = await self._server.get(f"/posts/{post['id']}.json", now=now)
+                        mention = from_post(full, self._server.url, own=own, title=title)
+                        left -= 1
+                    except (SourceError, ValueError):
+                        left = 0  # the blurb is better than nothing
+                mentions.append(mention)
+            except ValueError as error:
+                rejected.append(_rejected(post, error))
+        more = bool(grouped.get("more_full_page_results", len(posts) >= PER_PAGE))
+        # Search looks by the day: of one that has more than all its pages hold, the rest cannot be asked for.
+        oldest = min(orders.values(), default=0)
+        stuck = more and window.page == DEEPEST and window.until and _day(oldest) == _day(window.until)
+        gap = float(oldest - window.since) if stuck else 0.0
+        return gaps.Got(Page(asked, mentions, rejected, gap_seconds=max(gap, 0.0)), orders, more and not stuck)
+
+    async def _everything(self, bookmark: JsonObject, own: str, now: datetime) -> AsyncIterator[Page]:
+        """By ids; `begin` is first contact minus `backfill`, where the ids of that time are not known."""
+        begin = bookmark.get("begin", gaps.floor(self._backfill, now))
+        place = gaps.opened(bookmark.get("place"), 0, ID_OVERLAP)
+
+        async def posts(window: gaps.Window) -> gaps.Got:
+            latest = await self._latest(window, now)
+            mentions: list[NewMention] = []
+            rejected: list[Rejected] = []
+            orders: dict[str, int] = {}
+            ages: list[int] = []
+            for post in reversed(latest):
+                try:
+                    mention = from_post(post, self._server.url, own=own)
+                except ValueError as error:
+                    rejected.append(_rejected(post, error))
+                    continue
+                orders[mention.external_id] = int(mention.external_id.rpartition("-")[2])
+                ages.append(gaps.seconds(mention.created_at))
+                if ages[-1] >= begin:
+                    mentions.append(mention)
+            page = Page(f"/posts.json before={window.until}", mentions, rejected)
+            return gaps.Got(page, orders, more=bool(latest) and max(ages, default=begin) >= begin)
+
+        for gap in list(place["gaps"]):
+            async for page in gaps.closed(place, gap, posts, deepest=1, overlap=0):
+                yield replace(page, bookmark={"begin": begin, "place": deepcopy(place)})
+
+    async def _latest(self, window: gaps.Window, now: datetime) -> list[Any]:
+        """A page of /posts.json. Before 2026 it was of 50 ids, and empty where nobody may see any of them."""
+        before = window.until
+        for _ in range(EMPTY_WINDOWS):
+            params = (("before", str(before)),) if before else ()
+            answer = await self._server.get("/posts.json", params, now=now)
+            latest = answer.get("latest_posts") if isinstance(answer, dict) else None
+            if not isinstance(latest, list):
+                raise BadAnswer(f"{self._server.url} answered without latest_posts")
+            if latest or before <= max(window.since, PER_PAGE):
+                return latest
+            before -= PER_PAGE
+        return []
+
+    async def _inbox(self, bookmark: JsonObject, own: str, now: datetime) -> AsyncIterator[Page]:
+        """What the account is told of, each post looked up whole. A forum that has never told it has no such list."""
+        begin = bookmark.get("begin", gaps.floor(self._backfill, now))
+        place = gaps.opened(bookmark.get("place"), 0, 0)
+
+        async def notices(window: gaps.Window) -> gaps.Got:
+            params = (("limit", str(NOTIFICATIONS)), ("offset", str((window.page - 1) * NOTIFICATIONS)))
+            told = await self._server.get("/notifications.json", params, now=now)
+            listed = told.get("notifications") if isinstance(told, dict) else None
+            if not isinstance(listed, list):
+                raise BadAnswer(f"{self._server.url} answered without notifications")
+            mentions: list[NewMention] = []
+            rejected: list[Rejected] = []
+            orders: dict[str, int] = {}
+            more = len(listed) >= NOTIFICATIONS
+            for notice in reversed(listed):
+                try:
+                    number, at = _notice(notice)
+                except ValueError as error:
+                    rejected.append(_rejected(notice, error))
+                    continue
+                orders[str(number)] = number
+                if gaps.seconds(at) < begin:
+                    more = False
+                elif number > window.since and notice.get("notification_type") in ADDRESSED:
+                    mention = await self._noticed(notice, own, now)
+                    mentions += [mention] if mention is not None else []
+            return gaps.Got(Page(f"/notifications.json page {window.page}", mentions, rejected), orders, more)
+
+        for gap in list(place["gaps"]):
+            try:
+                async for page in gaps.closed(place, gap, notices, deepest=gaps.ENDLESS, overlap=0):
+                    yield replace(page, bookmark={"begin": begin, "place": deepcopy(place)})
+            except (BadAnswer, Unreachable):
+                if bookmark:
+                    raise
+                yield Page("/notifications.json", next_poll_at=now + AN_HOUR, note="no notifications here")
+
+    async def _noticed(self, notice: JsonObject, own: str, now: datetime) -> NewMention | None:
+        """The post of a notification; None where it is gone or not for us."""
+        data = notice.get("data")
+        name = fields.identifier(data.get("original_post_id")) if isinstance(data, dict) else ""
+        place = f"{fields.identifier(notice.get('topic_id'))}/{fields.identifier(notice.get('post_number'))}"
+        answer = await self._server.ask(f"/posts/{name}.json" if name else f"/posts/by_number/{place}.json")
+        if answer.status in (403, 404, 410):
+            return None
+        visibility = "direct" if notice["notification_type"] == PRIVATE else "public"
+        title = fields.text(notice.get("fancy_title"))
+        try:
+            post = checked(answer, now).json()
+            return from_post(post, self._server.url, own=own, title=title, direct=True, visibility=visibility)
+        except ValueError:
+            return None
+
+
+def _notice(notice: Any) -> tuple[int, datetime]:
+    """(id, when). Raises ValueError."""
+    number = fields.count(notice.get("id")) if isinstance(notice, dict) else None
+    if number is None:
+        raise ValueError("not a notification")
+    return number, fields.moment(notice.get("created_at"))
+
+
+def _rejected(item: Any, error: ValueError) -> Rejected:
+    name = fields.identifier(item.get("id")) if isinstance(item, dict) else ""
+    return Rejected(name or "a post", str(error), fields.raw(item))
+
+
+def _day(second: int) -> datetime:
+    return datetime.fromtimestamp(second - second % 86_400, UTC)

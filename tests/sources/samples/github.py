@@ -1,0 +1,19 @@
+"""GitHub: issues over two pages, and a comment found by its words."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.servers import Server
+from tests.sources.fake_github import NOW, SEARCH, FakeGitHub
+from tests.sources.samples import Sample
+
+
+def prepare(server: Server) -> None:
+    remote = FakeGitHub(server)
+    for number in range(1, 141):
+        remote.add(number, NOW - timedelta(minutes=200 - number))
+    remote.comment(900, 3, NOW, "acme, too")
+
+
+SAMPLE = Sample("github", prepare, expected=141, paths=(SEARCH, "/repositories"))

@@ -1,0 +1,22 @@
+"""Lemmy 0.19: posts over three pages, comments, and an inbox."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.servers import Server
+from tests.sources.fake_lemmy import NOW, TOKEN, FakeLemmy, comment
+from tests.sources.samples import Sample
+
+
+def prepare(server: Server) -> None:
+    remote = FakeLemmy(server)
+    for number in range(1000, 1120):
+        remote.post(number, NOW - timedelta(minutes=1300 - number))
+    for number in range(1, 20):
+        remote.comment(number, NOW - timedelta(minutes=300 - number))
+    remote.tell("reply", comment(1, NOW - timedelta(minutes=299)), NOW)  # it is among the others too
+    remote.tell("mention", comment(500, NOW, content="hello?"), NOW)
+
+
+SAMPLE = Sample("lemmy", prepare, expected=140, paths=("/api/v3/search", "/api/v3/user"), token=TOKEN)
