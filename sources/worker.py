@@ -38,11 +38,12 @@ OnEvent = Callable[[PollLine | Delivery], None]
 
 class Worker:
     """An async context manager. Entering looks up secrets and makes adapters, nothing else: `channel()` works without
-    the lock; `run`, `poll_once` and `send_once` take it and raise Conflict while another process holds it."""
+    the lock; `run`, `poll_once` and `send_once` take it and raise Conflict while another process holds it. A `lock`
+    that is lent is not given back: so a worker can be followed by one with another desk, and nobody comes between."""
 
-    def __init__(self, db: Database, desk: Desk) -> None:
+    def __init__(self, db: Database, desk: Desk, lock: WorkerLock | None = None) -> None:
         self._db, self._desk = db, desk
-        self._lock = WorkerLock(db.path)
+        self._lock, self._lends = lock or WorkerLock(db.path), lock is not None
         self._sessions = sessions_beside(db.path)
         self._never = asyncio.Event()
         self._on_event: OnEvent = lambda event: None
@@ -63,7 +64,8 @@ class Worker:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._lock.release()
+        if not self._lends:
+            self._lock.release()
         await self._http.close()
 
     def acquire(self) -> bool:

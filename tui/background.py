@@ -19,7 +19,8 @@ from textual.message import Message
 
 from store.domain.errors import EarfulError
 from tui import crash
-from tui.messages import Pulse, PulseChanged, StoreChanged, StoreFailed, StoreOpened, Trouble
+from tui.messages import Pulse, PulseChanged, SettingsChanged, StoreChanged, StoreFailed, StoreOpened, Trouble
+from tui.settings_change import Changes
 
 if TYPE_CHECKING:
     from sources.worker import Worker
@@ -37,6 +38,7 @@ class Background:
     def __init__(self, settings: Settings, post: Callable[[Message], object]) -> None:
         self.settings = settings
         self.pulse = Pulse()
+        self._changes = Changes(settings)
         self._post = post
         self._stop = asyncio.Event()
         self._anew = asyncio.Event()  # the worker ends: for good, or to begin again with other settings
@@ -65,7 +67,18 @@ class Background:
         if self._opened.done() and not self._opened.cancelled() and not self._opened.exception():
             await self._opened.result().close()
 
-    def renew(self, settings: Settings) -> None:
+    def read_again(self) -> None:
+        """Take up the configuration where it was written anew."""
+        try:
+            settings = self._changes.look()
+        except EarfulError as error:
+            self._post(Trouble(f"the configuration changed and has a mistake, so the old one goes on: {error}"))
+            return
+        if settings is not None:
+            self._renew(settings)
+            self._post(SettingsChanged(settings))
+
+    def _renew(self, settings: Settings) -> None:
         """The worker of this process begins again with these; what it is sending is sent first."""
         self.settings = settings
         if self.settings.desk.worker == "embedded" and self._worker.done():
@@ -141,6 +154,7 @@ class Background:
         while not self._stop.is_set():
             await self._pause(LOOK_SECONDS)
             looks += 1
+            self.read_again()
             if (signature := self._signature()) == seen and looks % LOOK_ANYWAY:
                 continue
             seen, kinds, cases = signature, set(), set()

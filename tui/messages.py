@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from textual.message import Message
 
+from tui.settings import Settings
+
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
@@ -40,6 +42,13 @@ class Trouble(Message):
     """Something behind the screens ended that should not have; `words` say what, for a person."""
 
     words: str
+
+
+@dataclass
+class SettingsChanged(Message):
+    """The configuration was written anew, and what polls and sends here goes on with it."""
+
+    settings: Settings
 
 
 @dataclass

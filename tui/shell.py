@@ -23,7 +23,7 @@ from store.domain.safetext import safe_line
 from tui import actions, crash, keys, theme
 from tui.background import Background
 from tui.keyboard import Keyboard
-from tui.messages import Hungup, Pulse, PulseChanged, StoreChanged, StoreFailed, StoreOpened, Trouble
+from tui.messages import Hungup, Pulse, PulseChanged, SettingsChanged, StoreChanged, StoreFailed, StoreOpened, Trouble
 from tui.screens import SCREENS, make
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Earful(App[int]):
         self.keyboard = Keyboard(self)
         self.changed: Signal[StoreChanged] = Signal(self, "changed")
         self.pulsed: Signal[Pulse] = Signal(self, "pulsed")
+        self.configured: Signal[Settings] = Signal(self, "configured")
         self.last_deed: tuple[Action, str] | None = None
         self.crashed: BaseException | None = None
         self.background: Background
@@ -152,11 +153,6 @@ class Earful(App[int]):
         finally:
             self.keyboard.hold()
 
-    def take(self, settings: Settings) -> None:
-        """Go on with a changed configuration: what polls and sends here begins anew with it."""
-        self.settings = settings
-        self.background.renew(settings)
-
     async def database(self) -> Database:
         return await self.background.database()
 
@@ -195,6 +191,11 @@ class Earful(App[int]):
     @on(Trouble)
     def _trouble(self, message: Trouble) -> None:
         self.complain(message.words)
+
+    @on(SettingsChanged)
+    def _configured(self, message: SettingsChanged) -> None:
+        self.settings = message.settings
+        self.configured.publish(message.settings)
 
     @on(StoreChanged)
     def _changed(self, message: StoreChanged) -> None:

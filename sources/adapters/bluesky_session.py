@@ -23,7 +23,7 @@ from store.domain.secret import Secret
 
 CREATE, REFRESH = "com.atproto.server.createSession", "com.atproto.server.refreshSession"
 KEPT = "session"
-TOO_SOON = timedelta(minutes=5)  # 300 a day
+TOO_SOON = timedelta(minutes=5)  # between two that replace a session: 300 a day
 _EXPIRED = frozenset({"ExpiredToken", "InvalidToken"})
 _TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")  # a JSON Web Token
 
@@ -55,10 +55,10 @@ class Session:
             if fields.text(kept.get("access")) not in ("", refused):
                 return True  # somebody else was as quick
             if not await self._refresh(fields.text(kept.get("refresh"))):
-                opened_at = fields.text(kept.get("opened_at"))
-                if opened_at and utcnow() - datetime.fromisoformat(opened_at) < TOO_SOON:
+                reopened_at, now = fields.text(kept.get("reopened_at")), utcnow()
+                if reopened_at and now - datetime.fromisoformat(reopened_at) < TOO_SOON:
                     raise Unauthorised(f"{self._base} refuses the session that it gave a moment ago; look again later")
-                await self._open()
+                await self._open(reopened_at=now)
         return True
 
     @property
@@ -68,7 +68,7 @@ class Session:
             return _subject(self._ready) or (self._handle if self._handle.startswith("did:") else "")
         return fields.identifier(self._kept().get("did"))
 
-    async def _open(self) -> str:
+    async def _open(self, reopened_at: datetime | None = None) -> str:
         body = {"identifier": self._handle, "password": self._token.reveal()}
         answer = await self._http.fetch(Request("POST", f"{self._base}/xrpc/{CREATE}", json=body))
         if answer.status in UNKNOWN_METHOD:  # no server of accounts: what stands before one may take the token as it is
@@ -78,7 +78,7 @@ class Session:
             raise Unauthorised(f"{self._base} wants a second factor: use an app password as `token`")
         if answer.status in (400, 401, 403):
             raise Unauthorised(f"{self._base} refuses the login: check `handle`, and that `token` is an app password")
-        await self._store(answer, opened_at=utcnow())
+        await self._store(answer, reopened_at)
         return fields.text(self._kept().get("access"))
 
     async def _refresh(self, token: str) -> bool:
@@ -89,10 +89,10 @@ class Session:
         answer = await self._http.fetch(Request("POST", f"{self._base}/xrpc/{REFRESH}", secret_headers=bearer))
         if answer.status in UNKNOWN_METHOD or answer.status in (400, 401, 403):
             return False
-        await self._store(answer, opened_at=None)
+        await self._store(answer, None)
         return True
 
-    async def _store(self, answer: Answer, *, opened_at: datetime | None) -> None:
+    async def _store(self, answer: Answer, reopened_at: datetime | None) -> None:
         told = understood(answer, now=utcnow())
         pair = [fields.text(told.get(name)) for name in ("accessJwt", "refreshJwt")] if isinstance(told, dict) else [""]
         if not all(pair):
@@ -102,7 +102,7 @@ class Session:
             "did": fields.identifier(told.get("did")),
             "access": pair[0],
             "refresh": pair[1],
-            "opened_at": opened_at.isoformat() if opened_at else fields.text(self._kept().get("opened_at")),
+            "reopened_at": reopened_at.isoformat() if reopened_at else fields.text(self._kept().get("reopened_at")),
         }
         await asyncio.to_thread(self._keep.store, KEPT, kept)
 

@@ -137,7 +137,7 @@ class Discourse(DiscourseAnswers):
             if window.since:
                 words += f" after:{_day(window.since) - A_DAY:%Y-%m-%d}"
             if window.until:
-                words += f" before:{_day(window.until) + 2 * A_DAY:%Y-%m-%d}"
+                words += f" before:{_day(window.until) + A_DAY:%Y-%m-%d}"
             params = (("q", words), ("page", str(window.page)))
             answer = await self._server.get("/search.json", params, now=now)
             return await self._found(answer, f"{words} page {window.page}", place, window, own, now)
@@ -186,7 +186,8 @@ class Discourse(DiscourseAnswers):
         more = bool(grouped.get("more_full_page_results", len(posts) >= PER_PAGE))
         # Search looks by the day: of one that has more than all its pages hold, the rest cannot be asked for.
         oldest = min(orders.values(), default=0)
-        stuck = more and window.page == DEEPEST and window.until and _day(oldest) == _day(window.until)
+        last_day = _day(window.until or gaps.seconds(now))
+        stuck = more and window.page == DEEPEST and _day(oldest) == last_day
         gap = float(oldest - window.since) if stuck else 0.0
         return gaps.Got(Page(asked, mentions, rejected, gap_seconds=max(gap, 0.0)), orders, more and not stuck)
 
@@ -227,8 +228,9 @@ class Discourse(DiscourseAnswers):
             latest = answer.get("latest_posts") if isinstance(answer, dict) else None
             if not isinstance(latest, list):
                 raise BadAnswer(f"{self._server.url} answered without latest_posts")
-            if latest or before <= max(window.since, PER_PAGE):
-                return latest
+            below = [post for post in latest if not before or _id(post) != before]  # some begin with `before` itself
+            if below or before <= max(window.since, PER_PAGE):
+                return below
             before -= PER_PAGE
         return []
 
@@ -298,6 +300,10 @@ def _notice(notice: Any) -> tuple[int, datetime]:
 def _rejected(item: Any, error: ValueError) -> Rejected:
     name = fields.identifier(item.get("id")) if isinstance(item, dict) else ""
     return Rejected(name or "a post", str(error), fields.raw(item))
+
+
+def _id(post: Any) -> int | None:
+    return fields.count(post.get("id")) if isinstance(post, dict) else None
 
 
 def _day(second: int) -> datetime:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from sources.adapters import fields, gaps
 from sources.adapters.lobsters_item import from_comment, from_feed, from_story, items_of
-from sources.errors import BadAnswer, SourceError
+from sources.errors import BadAnswer, SourceError, Unreachable
 from sources.http import Answer, Request
 from sources.protocol import Option, Page, Setup, SourceType
 from sources.status import whole
@@ -144,7 +144,7 @@ class Lobsters:
         mark: JsonObject = dict(cursor.bookmark)
         try:
             body = (await self._get("/comments.rss", now)).body
-        except BadAnswer:
+        except (BadAnswer, Unreachable):
             if mark:
                 raise
             return Page("/comments.rss", note="there is no list of comments here")

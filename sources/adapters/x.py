@@ -176,7 +176,7 @@ class X(XAnswers):
         if further:
             place["walks"] = [{"next": further, "bounds": [list(bound) for bound in bounds]}, *place["walks"]]
         if newest.isdigit():
-            place["since"] = newest
+            place["since"] = max(newest, place["since"] or "0", key=int)
         place["asked"] = now.isoformat()
         gap = (edge - known).total_seconds() if query and known else 0.0
         return self._page(query, mark, got, own, bounds, gap if gap > LEEWAY else 0.0)

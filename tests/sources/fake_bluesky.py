@@ -175,12 +175,14 @@ def expired() -> Reply:
 
 
 class FakeJetstream:
-    """Events by time, replayed from the cursor that is asked for. `hold`: the socket stays open when all are told."""
+    """Events by time, replayed from the cursor that is asked for. `hold`: the socket stays open when all are told.
+    `heeds` false: everything is told whatever the cursor."""
 
     def __init__(self, server: Server, path: str = STREAM) -> None:
         self.server, self.path = server, path
         self.events: list[tuple[int, bytes]] = []
         self.hold = False
+        self.heeds = True
         self.oldest = 0
         self.after: Callable[[Send], None] = closed
         self.cursors: list[int] = []
@@ -211,7 +213,7 @@ class FakeJetstream:
                 return json_reply({"error": "CursorTooOld", "message": "cursor below lookback floor"}, 400)
             told = [message for number, (_, message) in enumerate(self.events, 1) if number >= cursor]
         else:
-            told = [message for at, message in self.events[self.oldest :] if at >= cursor]
+            told = [message for at, message in self.events[self.oldest :] if at >= cursor or not self.heeds]
         return websocket(seen, told, self.after, hold=self.hold)
 
 
@@ -233,8 +235,8 @@ def websocket(seen: Seen, messages: list[bytes], after: Callable[[Send], None], 
         connection.settimeout(0.05)
         for _ in range(200 if hold else 20):
             try:
-                if not connection.recv(65_536):
-                    return
+                connection.recv(65_536)
+                return  # the client closes, or is gone
             except TimeoutError:
                 continue
 
@@ -254,6 +256,12 @@ def frame(message: bytes, kind: int = 1) -> bytes:
 
 def closed(send: Send) -> None:
     send(frame(struct.pack("!H", 1000), kind=8))
+
+
+def broken(send: Send) -> None:
+    """A frame that never comes whole."""
+    send(b"\x81\x7e")
+    raise ConnectionError
 
 
 def adapter(server: Server, http: Http, token: str = PASSWORD, keep: Keep | None = None, **fields: Any) -> Bluesky:

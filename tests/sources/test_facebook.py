@@ -106,6 +106,10 @@ async def test_what_is_new_is_read_first_and_little_is_asked(server: Server, htt
     server.seen.clear()
     await poll(source, mark, NOW + 9 * A_MINUTE)
     assert [seen.path for seen in server.seen] == [remote.path(f"{PAGE}/feed")]
+    burst = {remote.comment(long, 910 + n, NOW + timedelta(hours=2, minutes=n))["id"] for n in range(12)}
+    server.seen.clear()
+    assert burst <= set(names(await poll(source, mark, NOW + timedelta(hours=3))))
+    assert len(server.at(remote.path("100_1/comments"))) <= 4
 
 
 async def test_a_comment_under_an_old_post_is_found(server: Server, http: Http, remote: FakePage) -> None:

@@ -71,7 +71,7 @@ async def test_comments_and_what_stands_inside_of_them(server: Server, http: Htt
 async def test_a_new_answer_under_an_old_comment_is_found(server: Server, http: Http, remote: FakeAccount) -> None:
     remote.size = 5
     media = remote.media(50, NOW - timedelta(days=9))
-    comments = [remote.comment(media, 100 + n, NOW - timedelta(days=8, minutes=-n)) for n in range(30)]
+    comments = [remote.comment(media, 100 + n, NOW - timedelta(days=8, hours=-n)) for n in range(30)]
     source = instagram(server, http)
     first = await poll(source)
     assert len(set(names(first))) == 30

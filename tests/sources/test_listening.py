@@ -119,9 +119,7 @@ async def test_what_breaks_is_begun_again_later_each_time_and_the_others_go_on(d
     assert "unexpected RuntimeError" in errors[1]
     assert errors[2] == "listening: it ended"
     assert "s3cret" not in "".join(errors)
-    assert [line.error for line in (await ledger.lines(db))][-4:] == errors[::-1] or {
-        line.error for line in await ledger.lines(db)
-    } >= set(errors)
+    assert {line.error for line in await ledger.lines(db)} >= set(errors)
     waits = [later - before for before, later in zip(bad.begun, bad.begun[1:], strict=False)]
     assert all(wait >= 0.04 for wait in waits), "never at once"
     assert len(good.begun) == 1

@@ -69,6 +69,7 @@ async def test_all_stories_also_after_a_kill_at_any_page(server: FakeLobsters, h
     for boundary in range(len(whole)):
         server.story("new", NOW + MINUTE)
         rest = await poll(adapter(server, http, backfill=None), whole[boundary].bookmark, NOW + 2 * MINUTE)
+        rest += await poll(adapter(server, http, backfill=None), rest[-1].bookmark, NOW + 3 * MINUTE)
         assert set(names(whole[: boundary + 1] + rest)) == {*expected, "s/new"}
         server.stories.pop()
     again = await poll(adapter(server, http, backfill=None), whole[-1].bookmark)

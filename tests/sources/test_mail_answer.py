@@ -60,7 +60,10 @@ async def answered(db: Database, worker: Worker, words: str = "sorry ✓") -> An
     return (await worker.send_once())[-1]
 
 
-@pytest.mark.parametrize("subject", ["acme burns", "=?utf-8?q?a=0d=0aBcc:_all=40example.org?=", "Re: acme burns"])
+CODED_TWICE = "=?utf-8?q?=3D=3Futf-8=3Fq=3Fa=3D0d=3D0aBcc:_all=40example.org=3F=3D?="
+
+
+@pytest.mark.parametrize("subject", ["acme burns", CODED_TWICE, "Re: acme burns"])
 async def test_an_answer_joins_the_thread_and_goes_where_it_was_asked_to(db: Database, subject: str):
     async with open_house(MailBoxes(Sent=Box())) as boxes, open_house(MailHouse()) as house:
         await boxes.put(LETTER.format(subject=subject).encode(), utcnow())

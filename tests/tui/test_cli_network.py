@@ -296,3 +296,25 @@ def test_a_secret_is_nowhere(earful: Earful, server: Server) -> None:
         assert CANARY not in result.data + result.narration
     for path in earful.home.rglob("*"):
         assert not path.is_file() or CANARY.encode() not in path.read_bytes(), path
+
+
+def test_a_worker_takes_up_a_changed_configuration(earful: Earful) -> None:
+    """One with a mistake is told, and the old one goes on."""
+    posts = earful.home / "posts.jsonl"
+    posts.write_text('{"text": "globex is down"}\n')
+    path = earful.configure('[[watch]]\nname = "acme"\nquery = "acme"\n')
+    with worker(earful) as process:
+        assert process.stderr is not None
+        path.write_text('[[watch]]\nname = "acme"\nquery = "acme ("\n')
+        assert "has a mistake" in process.stderr.readline().decode()
+        path.write_text(
+            '[[watch]]\nname = "rival"\nquery = "globex"\n'
+            f'[[source]]\ntype = "file"\npath = "{posts}"\nbackfill = "all"\n'
+        )
+        assert "is taken up" in process.stderr.readline().decode()
+        for _ in range(200):
+            if earful("inbox", "--json").lines:
+                break
+        assert "globex is down" in earful("inbox", "--json").data
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0

@@ -56,9 +56,9 @@ async def seed(path: Path, texts: Sequence[str], **fields: object) -> None:
 
 @asynccontextmanager
 async def running(
-    path: Path, *, desk: Desk = DESK, size: tuple[int, int] = (80, 24)
+    path: Path, *, desk: Desk = DESK, size: tuple[int, int] = (80, 24), config: Path | None = None
 ) -> AsyncIterator[tuple[Earful, Pilot[int]]]:
-    app = Earful(Settings(desk, None, path, "ana"))
+    app = Earful(Settings(desk, config, path, "ana"))
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.keyboard.idle)
         yield app, pilot

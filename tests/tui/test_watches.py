@@ -55,8 +55,7 @@ def config(path: Path) -> Path:
 async def test_a_query_is_tried_on_the_past_saved_and_lands(path: Path) -> None:
     await seen(path, *POSTS)
     file = config(path)
-    async with running(path, desk=WATCHED) as (app, pilot):
-        app.settings = replace(app.settings, config_path=file)
+    async with running(path, desk=WATCHED, config=file) as (app, pilot):
         await press(pilot, "g", "w")
         screen = app.screen
         assert isinstance(screen, WatchesScreen)
@@ -82,8 +81,7 @@ async def test_what_is_no_query_is_said_and_nothing_is_saved(path: Path) -> None
     await seen(path, *POSTS)
     file = config(path)
     before = file.read_text()
-    async with running(path, desk=WATCHED) as (app, pilot):
-        app.settings = replace(app.settings, config_path=file)
+    async with running(path, desk=WATCHED, config=file) as (app, pilot):
         await press(pilot, "g", "w", "enter", " ", "(")
         screen = app.screen
         assert isinstance(screen, WatchesScreen)

@@ -7,15 +7,22 @@ import os
 import signal
 import sys
 
+from sources.stopping import pause
 from sources.worker import Worker
+from store.database import Database
 from store.domain.delivery import Delivery
+from store.domain.errors import EarfulError
 from store.domain.poll import PollLine
+from store.lock import WorkerLock
 from tui.cli.call import DONE, FAILED, Call
 from tui.cli.delivering import print_delivery
 from tui.cli.poll import TROUBLE, print_poll
 from tui.cli.records import delivery_line, poll_line
+from tui.settings import Settings
+from tui.settings_change import Changes
 from tui.wiring import opened
 
+LOOK_SECONDS = 1.0
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -30,23 +37,57 @@ async def _run(call: Call) -> int:
             loop.add_signal_handler(name, stop.set)
     if call.args.length is not None:
         loop.call_later(call.args.length.total_seconds(), stop.set)
-    async with opened(call.settings) as db, Worker(db, call.settings.desk) as running:
+    async with opened(call.settings) as db:
         if call.args.once:
-            events: list[PollLine | Delivery] = [*await running.poll_once(all_due=True, stop=stop)]
-            events += await running.send_once(stop=stop)
-            for event in events:
-                _told(call, event)
-            code = FAILED if any(_is_trouble(event) for event in events) else DONE
+            code = await _once(call, db, stop)
         else:
-            call.out.tell(f"earful worker (process {os.getpid()}) polls and sends for {call.settings.database}")
-            await running.run(stop, lambda event: _told(call, event))
-            call.out.tell("earful worker stopped")
+            await _on_and_on(call, db, stop)
     if stop.is_set():
         # Everything is written and closed. A thread that still waits for a name server is not to delay the stop.
         call.out.flush()
         sys.stderr.flush()
         os._exit(code)
     return code
+
+
+async def _once(call: Call, db: Database, stop: asyncio.Event) -> int:
+    async with Worker(db, call.settings.desk) as running:
+        events: list[PollLine | Delivery] = [*await running.poll_once(all_due=True, stop=stop)]
+        events += await running.send_once(stop=stop)
+    for event in events:
+        _told(call, event)
+    return FAILED if any(_is_trouble(event) for event in events) else DONE
+
+
+async def _on_and_on(call: Call, db: Database, stop: asyncio.Event) -> None:
+    """A changed configuration is taken up as it comes; one with mistakes is told and the old one goes on."""
+    call.out.tell(f"earful worker (process {os.getpid()}) polls and sends for {call.settings.database}")
+    settings, changes, lock = call.settings, Changes(call.settings), WorkerLock(db.path)
+    try:
+        while not stop.is_set():
+            anew = asyncio.Event()
+            looking = asyncio.create_task(_look(call, changes, stop, anew))
+            async with Worker(db, settings.desk, lock) as running:
+                await running.run(anew, lambda event: _told(call, event))
+            settings = await looking or settings
+    finally:
+        lock.release()
+    call.out.tell("earful worker stopped")
+
+
+async def _look(call: Call, changes: Changes, stop: asyncio.Event, anew: asyncio.Event) -> Settings | None:
+    """Until the configuration changed or the worker is to stop: sets `anew`."""
+    found = None
+    while found is None and not stop.is_set():
+        await pause(stop, LOOK_SECONDS)
+        try:
+            found = changes.look()
+        except EarfulError as error:
+            call.out.tell(f"the configuration changed and has a mistake, so the old one goes on: {error}")
+    if found is not None:
+        call.out.tell("the configuration changed and is taken up")
+    anew.set()
+    return found
 
 
 def _is_trouble(event: PollLine | Delivery) -> bool:

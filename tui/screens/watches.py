@@ -21,6 +21,7 @@ from tui import actions
 from tui.messages import Pulse
 from tui.quiet import quietly
 from tui.safe import clip, fit
+from tui.settings import Settings
 from tui.times import local
 from tui.widgets.lines import Line, Lines, text
 from tui.widgets.status_line import KeysLine, StatusLine
@@ -62,8 +63,17 @@ class WatchesScreen(Screen[None]):
     def on_mount(self) -> None:
         self.status.tell(place="watches", pulse=self.app.background.pulse, agent=self.app.agent)
         self.app.pulsed.subscribe(self, self._pulsed)
-        self.watches = list(self.app.settings.desk.watches)
-        self.call_after_refresh(self._chosen)
+        self.app.configured.subscribe(self, self._configured)
+        self.call_after_refresh(self._configured, self.app.settings)
+
+    def _configured(self, settings: Settings) -> None:
+        here = self.edited or self.current
+        self.watches = list(settings.desk.watches)
+        self.at = next((n for n, watch in enumerate(self.watches) if here and watch.name == here.name), 0)
+        if self.edited is None:
+            self._chosen()
+        else:
+            self._draw()
 
     def _pulsed(self, pulse: Pulse) -> None:
         self.status.tell(pulse=pulse)
@@ -260,21 +270,16 @@ class WatchesScreen(Screen[None]):
         from tui.settings_edit import set_watch
 
         await asyncio.to_thread(set_watch, path, watch.name, watch.query, watch.role.value)
-        self.watches = [*(each for each in self.watches if each.name != watch.name), watch]
-        order = [each.name for each in self.app.settings.desk.watches]
-        self.watches.sort(key=lambda each: order.index(each.name) if each.name in order else len(order))
-        self.at = self.watches.index(watch)
         self._leave()
-        self.app.take(replace(self.app.settings, desk=replace(self.app.settings.desk, watches=tuple(self.watches))))
+        self.app.background.read_again()  # what it says comes back to us as to everybody
         self.app.say(f"{watch.name} is saved")
         if lands:
             await self._land(watch)
-        self._chosen()
 
     async def _land(self, watch: Watch) -> None:
         from sources import hindsight
 
-        desk = self.app.settings.desk
+        desk = self.app.background.settings.desk
         done = await hindsight.land(await self.app.database(), desk, watch, now=datetime.now(UTC))
         posts = f"{done.landed:,} post{'' if done.landed == 1 else 's'}"
         marks = f"{done.marked:,} got its mark, {done.unmarked:,} lost it"

@@ -13,9 +13,7 @@ DOCUMENT = f"<rss version='2.0'><channel><title>b</title>{ENTRIES}</channel></rs
 
 
 def prepare(server: Server) -> None:
-    server.on(
-        "/rss", text(DOCUMENT, "application/rss+xml")
-    )
+    server.on("/rss", text(DOCUMENT, "application/rss+xml"))
 
 
 SAMPLE = Sample("feed", prepare, expected=20, paths=("/rss",), options=lambda server: {"feed": server.url("/rss")})
