@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import isfinite
 from typing import Any
@@ -36,7 +36,7 @@ async def save_page(
       later form of it (see `edits.is_edit`) keeps the old words as a version and replaces text, reading and watches;
       where they turned negative by that, a `done` case is open again.
     - Otherwise it is new if it `lands`, else unmatched, which `store.unmatched` remembers. Twice in one page counts
-      once as new, once as duplicate.
+      once as new, once as duplicate, and the later form is what is stored.
     - What no database takes (a lone surrogate, a score that is no number) is kept aside as rejected.
     - `ours`: a delivery of ours that comes back joins its case and is a duplicate. An answer that our account wrote
       past earful joins the case of what it answers and is new, though not one of `new_mentions`; if it came after their
@@ -130,23 +130,31 @@ async def _sort(connection: AsyncConnection, page: PageToStore) -> _Sorted:
         else:
             fit.append(item)
     stored = await _stored(connection, fit)
-    seen: set[Key] = set()
+    places: dict[Key, int] = {}
     for item in fit:
         key = _key(item)
         before = stored.get(key)
-        if before is None and key not in seen:
+        if before is None and key not in places:
             if item.lands or item.new.ours:
-                seen.add(key)
+                places[key] = len(found.fresh)
                 found.fresh.append(item)
             else:
                 found.unmatched.append(item)
             continue
         found.duplicate += 1
+        if before is None and _is_later(item, found.fresh[places[key]]):
+            found.fresh[places[key]] = replace(item, watches=item.watches or found.fresh[places[key]].watches)
         if before is not None and edits.is_edit(before, item, page.source):
             found.edited[before.id] = (before, item)
         if before is not None and item.watches and not before.ours:
             found.again.append((before.id, item))
     return found
+
+
+def _is_later(item: ReadMention, first: ReadMention) -> bool:
+    """Whether it is an edit of one that came with the same page."""
+    at, before = item.new.edited_at, first.new.edited_at
+    return at is not None and (before is None or at > before)
 
 
 async def _stored(connection: AsyncConnection, items: Iterable[ReadMention]) -> dict[Key, edits.Stored]:

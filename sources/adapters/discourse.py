@@ -1,8 +1,8 @@
 """A Discourse forum (https://docs.discourse.org): search for the words of a watch, or everything that is written; with
 an account also what is addressed to it, and answers (discourse_answer).
 
-Search gives ten pages of 50, newest first, by the day, and only a blurb of a long post: what is new is looked up
-whole. /posts.json gives everything, by id. Each is read as `gaps` says.
+Search gives ten pages of 50, newest first, by the day, and only a blurb of a post: what is new is looked up whole.
+/posts.json gives everything, by id. Each is read as `gaps` says.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any
 
 from sources.adapters import fields, gaps
 from sources.adapters.discourse_answer import DiscourseAnswers
-from sources.adapters.discourse_post import from_post, is_cut
+from sources.adapters.discourse_inbox import addressed
+from sources.adapters.discourse_post import from_post, rejected_post
 from sources.adapters.discourse_server import Server, checked
 from sources.asks import Ask, asks
-from sources.errors import BadAnswer, SourceError, Unreachable
+from sources.errors import BadAnswer, SourceError
 from sources.protocol import Option, Page, Setup, SourceType
 from sources.text.clean import clean
 from store.domain.desk import SourceConfig
@@ -26,16 +27,11 @@ from store.domain.mention import JsonObject, Mention, NewMention
 from store.domain.poll import Cursor, Rejected
 
 PER_PAGE, DEEPEST = 50, 10  # app/controllers/search_controller.rb
-NOTIFICATIONS = 60
 OVERLAP = int(timedelta(hours=2).total_seconds())
 ID_OVERLAP = 50  # a post that waited for approval comes late
 EMPTY_WINDOWS = 6
-LOOKED_UP = 20
 A_DAY = timedelta(days=1)
-AN_HOUR = timedelta(hours=1)
 EVERYTHING, INBOX = "everything", "notifications"
-# Notification.types: mentioned, replied, quoted, private_message, group_mentioned.
-ADDRESSED, PRIVATE = {1, 2, 3, 6, 15}, 6
 
 
 class Discourse(DiscourseAnswers):
@@ -48,7 +44,7 @@ class Discourse(DiscourseAnswers):
         with_account="the same where the account may read, what is addressed to it, answers",
         can_answer=True,
         length="32,000 characters, where the forum has not set another limit",
-        quota="200 requests a minute, 60 with an API key, 20 with a user API key; a poll costs 1 a question of a watch",
+        quota="200 requests a minute, 60 with an API key, 20 with a user API key; a poll costs 1 a question, 1 a new post",
         guide=(
             "On the forum: Admin, API, New API key; user level: single user, the account that answers;"
             " scope: global, or read, posts and notifications.",
@@ -91,7 +87,7 @@ class Discourse(DiscourseAnswers):
         if cursor.stream == EVERYTHING:
             found = self._everything(cursor.bookmark, own, now)
         elif cursor.stream == INBOX:
-            found = self._inbox(cursor.bookmark, own, now)
+            found = addressed(self._server, cursor.bookmark, own, self._backfill, now)
         else:
             found = self._search(self._asks[cursor.stream], cursor.bookmark, own, now)
         async for page in found:
@@ -165,7 +161,7 @@ class Discourse(DiscourseAnswers):
         mentions: list[NewMention] = []
         rejected: list[Rejected] = []
         orders: dict[str, int] = {}
-        left = LOOKED_UP
+        there = True
         for post in reversed(posts):
             try:
                 title = titles.get(fields.identifier(post.get("topic_id")), "") if isinstance(post, dict) else ""
@@ -173,16 +169,15 @@ class Discourse(DiscourseAnswers):
                 orders[mention.external_id] = gaps.seconds(mention.created_at)
                 if mention.external_id in place["known"] or orders[mention.external_id] < place["floor"]:
                     continue
-                if left and is_cut(post):
+                if there:
                     try:
                         full = await self._server.get(f"/posts/{post['id']}.json", now=now)
                         mention = from_post(full, self._server.url, own=own, title=title)
-                        left -= 1
                     except (SourceError, ValueError):
-                        left = 0  # the blurb is better than nothing
+                        there = False  # the blurb is better than nothing
                 mentions.append(mention)
             except ValueError as error:
-                rejected.append(_rejected(post, error))
+                rejected.append(rejected_post(post, error))
         more = bool(grouped.get("more_full_page_results", len(posts) >= PER_PAGE))
         # Search looks by the day: of one that has more than all its pages hold, the rest cannot be asked for.
         oldest = min(orders.values(), default=0)
@@ -206,7 +201,7 @@ class Discourse(DiscourseAnswers):
                 try:
                     mention = from_post(post, self._server.url, own=own)
                 except ValueError as error:
-                    rejected.append(_rejected(post, error))
+                    rejected.append(rejected_post(post, error))
                     continue
                 orders[mention.external_id] = int(mention.external_id.rpartition("-")[2])
                 ages.append(gaps.seconds(mention.created_at))
@@ -233,73 +228,6 @@ class Discourse(DiscourseAnswers):
                 return below
             before -= PER_PAGE
         return []
-
-    async def _inbox(self, bookmark: JsonObject, own: str, now: datetime) -> AsyncIterator[Page]:
-        """What the account is told of, each post looked up whole. A forum that has never told it has no such list."""
-        begin = bookmark.get("begin", gaps.floor(self._backfill, now))
-        place = gaps.opened(bookmark.get("place"), 0, 0)
-
-        async def notices(window: gaps.Window) -> gaps.Got:
-            params = (("limit", str(NOTIFICATIONS)), ("offset", str((window.page - 1) * NOTIFICATIONS)))
-            told = await self._server.get("/notifications.json", params, now=now)
-            listed = told.get("notifications") if isinstance(told, dict) else None
-            if not isinstance(listed, list):
-                raise BadAnswer(f"{self._server.url} answered without notifications")
-            mentions: list[NewMention] = []
-            rejected: list[Rejected] = []
-            orders: dict[str, int] = {}
-            more = len(listed) >= NOTIFICATIONS
-            for notice in reversed(listed):
-                try:
-                    number, at = _notice(notice)
-                except ValueError as error:
-                    rejected.append(_rejected(notice, error))
-                    continue
-                orders[str(number)] = number
-                if gaps.seconds(at) < begin:
-                    more = False
-                elif number > window.since and notice.get("notification_type") in ADDRESSED:
-                    mention = await self._noticed(notice, own, now)
-                    mentions += [mention] if mention is not None else []
-            return gaps.Got(Page(f"/notifications.json page {window.page}", mentions, rejected), orders, more)
-
-        for gap in list(place["gaps"]):
-            try:
-                async for page in gaps.closed(place, gap, notices, deepest=gaps.ENDLESS, overlap=0):
-                    yield replace(page, bookmark={"begin": begin, "place": deepcopy(place)})
-            except (BadAnswer, Unreachable):
-                if bookmark:
-                    raise
-                yield Page("/notifications.json", next_poll_at=now + AN_HOUR, note="no notifications here")
-
-    async def _noticed(self, notice: JsonObject, own: str, now: datetime) -> NewMention | None:
-        """The post of a notification; None where it is gone or not for us."""
-        data = notice.get("data")
-        name = fields.identifier(data.get("original_post_id")) if isinstance(data, dict) else ""
-        place = f"{fields.identifier(notice.get('topic_id'))}/{fields.identifier(notice.get('post_number'))}"
-        answer = await self._server.ask(f"/posts/{name}.json" if name else f"/posts/by_number/{place}.json")
-        if answer.status in (403, 404, 410):
-            return None
-        visibility = "direct" if notice["notification_type"] == PRIVATE else "public"
-        title = fields.text(notice.get("fancy_title"))
-        try:
-            post = checked(answer, now).json()
-            return from_post(post, self._server.url, own=own, title=title, direct=True, visibility=visibility)
-        except ValueError:
-            return None
-
-
-def _notice(notice: Any) -> tuple[int, datetime]:
-    """(id, when). Raises ValueError."""
-    number = fields.count(notice.get("id")) if isinstance(notice, dict) else None
-    if number is None:
-        raise ValueError("not a notification")
-    return number, fields.moment(notice.get("created_at"))
-
-
-def _rejected(item: Any, error: ValueError) -> Rejected:
-    name = fields.identifier(item.get("id")) if isinstance(item, dict) else ""
-    return Rejected(name or "a post", str(error), fields.raw(item))
 
 
 def _id(post: Any) -> int | None:

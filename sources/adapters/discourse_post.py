@@ -8,9 +8,9 @@ from urllib.parse import quote, urlsplit
 
 from sources.adapters import fields
 from store.domain.mention import MentionType, NewAuthor, NewMention
+from store.domain.poll import Rejected
 
 NETWORK = "discourse"
-CUT = ("...", "…")
 
 
 def from_post(
@@ -53,7 +53,6 @@ def from_post(
     )
 
 
-def is_cut(post: Any) -> bool:
-    """Whether a hit's blurb is not the whole text."""
-    blurb = fields.text(post.get("blurb")) if isinstance(post, dict) and not post.get("cooked") else ""
-    return blurb.startswith(CUT) or blurb.endswith(CUT)
+def rejected_post(item: Any, error: ValueError) -> Rejected:
+    name = fields.identifier(item.get("id")) if isinstance(item, dict) else ""
+    return Rejected(name or "a post", str(error), fields.raw(item))

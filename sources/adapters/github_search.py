@@ -136,6 +136,8 @@ async def _owed(turn: Turn, mark: JsonObject) -> Page | None:
             if answer.status not in (404, 410):
                 told = checked(answer, turn.now).json()
                 many = isinstance(told, list)
+                if many and len(told) >= PER_PAGE:
+                    _owe(mark, [_next_page(entry)])
                 found, broken, _ = _read(told if many else [told], "", turn.own, from_comment)
                 mentions += [one for one in found if one.direct] if many else found
                 rejected += broken
@@ -169,6 +171,12 @@ def _thread_of(item: Any, at: datetime | None) -> str:
     found = re.search(r"/repos/[^/]+/[^/]+/issues/\d+$", path)
     since = f"&since={_iso(at)}" if at else ""
     return f"{found[0]}/comments?per_page=100{since}@{fields.identifier(item.get('updated_at'))}" if found else ""
+
+
+def _next_page(entry: str) -> str:
+    number = re.search(r"&page=(\d+)@", entry)
+    before = entry.replace(number[0], "@") if number else entry
+    return before.replace("@", f"&page={int(number[1]) + 1 if number else 2}@")
 
 
 def _told(item: Any, mentions: Sequence[NewMention]) -> bool:

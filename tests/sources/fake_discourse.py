@@ -135,12 +135,16 @@ def adapter(server: Server, http: Http, token: str = "", query: str = "acme", **
     return Discourse(Setup(config, http, Secret(token) if token else None, (Watch("acme", query),)))
 
 
+def cursor(bookmark: Any, stream: str) -> Cursor:
+    """As the store keeps it."""
+    return Cursor("forum", stream, json.loads(json.dumps(bookmark or {})), NOW, 0, None, "", "ok")
+
+
 async def poll(
     source: Discourse, bookmark: Any = None, now: datetime = NOW, stream: str = STREAM, pages: int = 1000
 ) -> list[Page]:
-    cursor = Cursor("forum", stream, json.loads(json.dumps(bookmark or {})), now, 0, None, "", "ok")
     found: list[Page] = []
-    walk = source.pages(cursor, now=now)
+    walk = source.pages(cursor(bookmark, stream), now=now)
     async for page in walk:
         found.append(page)
         if len(found) == pages:

@@ -19,7 +19,7 @@ from store.domain.mention import MentionType
 from store.domain.safetext import SafeText
 from tests.servers import Reply, cut_off, free_port, json_reply, reset, text
 from tests.sources import fake_mastodon
-from tests.sources.fake_discourse import ACCOUNT, NOW, STREAM, TOKEN, FakeDiscourse, adapter, names, poll
+from tests.sources.fake_discourse import ACCOUNT, NOW, STREAM, TOKEN, FakeDiscourse, adapter, cursor, names, poll
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 EVERYTHING = {"everything": True}
@@ -51,10 +51,10 @@ async def test_a_topic_and_an_answer_as_search_gives_them(server: FakeDiscourse,
     )
     assert (first.title, first.type, clean(first)[1]) == ("About acme", MentionType.POST, "acme is down")
     assert (reply.native_id, reply.parent, reply.type, reply.title) == ("12/7", "12/3", MentionType.COMMENT, "")
-    assert len(clean(reply)[1]) > 400, "what a blurb cuts off is looked up"
+    assert len(clean(reply)[1]) > 400, "what a blurb leaves out is looked up"
     assert reply.url == server.url("/t/a-topic/12/7")
     assert (reply.author.handle, reply.author.name, reply.author.url) == ("ana", "Ana", server.url("/u/ana"))
-    assert len(server.seen) == 2
+    assert len(server.seen) == 3
     assert server.seen[0].params["q"] == '"acme" order:latest after:2026-11-13'
 
 
@@ -167,6 +167,30 @@ async def test_what_is_addressed_to_the_account(server: FakeDiscourse, http: Htt
     assert [mention.visibility for mention in first[0].mentions] == ["public", "public", "direct", "public"]
     assert names(second) == ["8"]
     assert len(server.seen) == asked + 2
+
+
+async def test_a_small_quota_is_enough_for_a_long_list(server: FakeDiscourse, http: Http) -> None:
+    for number in range(1, 41):
+        server.add(number, NOW - HOUR, "hello", number=number)
+        server.notify(number, NOW - HOUR + MINUTE * number, 1, number)
+    left, answer = 0, server.answer
+
+    def counted(seen):  # type: ignore[no-untyped-def]
+        nonlocal left
+        left -= 1
+        return answer(seen) if left >= 0 else text("Slow down", status=429, retry_after="60")
+
+    server.answer = counted  # type: ignore[method-assign]
+    bookmark, found = None, []
+    for _ in range(6):  # twenty requests a minute
+        left = 20
+        source = adapter(server, http, TOKEN, options={"username": ACCOUNT})
+        try:
+            async for page in source.pages(cursor(bookmark, "notifications"), now=NOW):
+                bookmark, found = page.bookmark, found + names([page])
+        except RateLimited:
+            continue
+    assert sorted(map(int, found)) == list(range(1, 41))
 
 
 async def test_a_forum_that_has_only_search(server: FakeDiscourse, http: Http) -> None:

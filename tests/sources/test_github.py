@@ -190,6 +190,12 @@ async def test_what_mentions_the_account_is_direct_and_its_own_words_are_ours(
 
     assert sorted(names(told)) == ["1", "2/70"]
     assert all(mention.direct for page in told for mention in page.mentions)
+    for name in range(100, 240):
+        remote.comment(
+            name, 2, NOW - HOUR / 2 + name * timedelta(seconds=1), f"@{LOGIN} still" if name == 230 else "so"
+        )
+    more = await poll(adapter(server, http, TOKEN), told[-1].bookmark, stream="mentions")
+    assert "2/230" in names(more), "a long thread is read to its end"
     assert [m.native_id for page in found for m in page.mentions if m.ours] == ["acme/cloud#2/72"]
 
 

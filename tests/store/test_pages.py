@@ -414,3 +414,12 @@ async def test_the_books_balance_whatever_comes(
             assert case.status in set(CaseStatus)
     finally:
         await db.close()
+
+
+async def test_a_post_and_its_edit_in_one_page_are_one_with_the_later_words(db: Database) -> None:
+    first = read_mention("it works", id="p1")
+    edit = read_mention("it broke", id="p1", edited_at=NOW)
+    line = await land(db, first, edit, first)
+    mention = await mentions.get(db, line.new_mentions[0])
+    assert (line.new, line.duplicate) == (1, 2)
+    assert mention.text == "it broke"

@@ -16,9 +16,10 @@ from store.domain.errors import BadInput
 from store.domain.safetext import safe_line
 from tui.cli.call import DONE, NOTHING, Call
 from tui.cli.records import Record
-from tui.cli.why import reason_lines, reason_record
+from tui.cli.why import reason_record
 from tui.nearest import did_you_mean
 from tui.output import Cell, Output
+from tui.reasons import reason_lines
 from tui.settings import wanted_path
 from tui.settings_edit import set_watch
 from tui.times import iso, local, local_zone, moment

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from sources.coverage import Coverage
 from sources.text.explain import Reason
 from sources.why import Answer, Verdict, WatchSays
@@ -11,10 +9,10 @@ from sources.why import why as find_out
 from tui.cli.call import DONE, NOTHING, Call
 from tui.cli.records import Record
 from tui.output import Cell, Output
+from tui.reasons import reason_lines
 from tui.times import iso, local, local_zone, moment
 from tui.wiring import with_store
 
-MISSES = 3  # of a watch that did not match: the nearest
 HEADS = {
     Verdict.HERE: ("here", "green"),
     Verdict.DISMISSED: ("dismissed", "yellow"),
@@ -91,19 +89,6 @@ def reason_record(reason: Reason) -> Record:
         "words": list(reason.words),
         "context": reason.context or None,
     }
-
-
-def reason_lines(matched: bool, reasons: Sequence[Reason]) -> Iterator[str]:
-    """The words that brought a post in, in their context; or the nearest misses, and how many more there are."""
-    if matched:
-        found = [reason for reason in reasons if reason.words]
-        for reason in found or [reason for reason in reasons if not reason.negated]:
-            yield f"`{reason.term}`: {reason.context or reason.why}"
-        return
-    for reason in reasons[:MISSES]:
-        yield reason.why if reason.negated or reason.term.startswith("languages ") else f"`{reason.term}`: {reason.why}"
-    if len(reasons) > MISSES:
-        yield f"and {len(reasons) - MISSES} more"
 
 
 def _print(answer: Answer, out: Output) -> None:

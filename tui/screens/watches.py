@@ -298,7 +298,7 @@ def _verdict(trial: Trial, *, done: bool) -> Line:
 
 
 def _shown(difference: Difference, width: int) -> Iterator[Line]:
-    from tui.cli.why import reason_lines
+    from tui.reasons import reason_lines
 
     post, style = difference.post, MARKS[difference.sign]
     where = f"{local(post.created_at)} {post.network} @{post.handle.removeprefix('@')}"
