@@ -92,7 +92,7 @@ class Jetstream:
         self._host = urlsplit(url).netloc
 
     async def pages(self, stored: JsonObject, *, now: datetime) -> AsyncIterator[Page]:
-        own, top = await self._service.did(), _micros(now)
+        own, top = await self._own(), _micros(now)
         floor = top - REPLAY if self._backfill is None else _micros(now - self._backfill)
         mark: JsonObject = deepcopy(stored) or {"floor": floor, "at": floor, "gaps": []}
         place: JsonObject = {name: mark[name] for name in ("at", "seq", "host") if name in mark}
@@ -100,7 +100,7 @@ class Jetstream:
         split = False
         if top - span.known > BEHIND:
             recent = _Span({"at": top - RECENT}, top - RECENT, top, top - REPLAY, mark["floor"])
-            async for haul in self._read(recent, now):
+            async for haul in self._read(recent, own, now):
                 if not split and not haul.looked:
                     break  # nothing is there, or nothing comes: then from where we are
                 if not split:
@@ -109,11 +109,12 @@ class Jetstream:
                         mark["gaps"] = _bounded([place | {"until": haul.first}, *mark["gaps"]])
                 yield await self._page(haul, _moved(mark, recent, haul), own)
         if not split:
-            async for haul in self._read(span, now):
+            async for haul in self._read(span, own, now):
                 yield await self._page(haul, _moved(mark, span, haul), own)
         left = GAP_PAGES
         for gap in list(mark["gaps"]):
-            async for haul in self._read(_Span(gap, gap["at"], gap["until"], top - REPLAY, mark["floor"]), now):
+            older = _Span(gap, gap["at"], gap["until"], top - REPLAY, mark["floor"])
+            async for haul in self._read(older, own, now):
                 if haul.over:
                     mark["gaps"].remove(gap)
                 yield await self._page(haul, deepcopy(mark), own)
@@ -121,11 +122,17 @@ class Jetstream:
                 if left <= 0:
                     return
 
-    async def _read(self, span: _Span, now: datetime) -> AsyncIterator[_Haul]:
+    async def _own(self) -> str:
+        """The DID of our account; the posts of all others are public, whether it is let in or not."""
+        try:
+            return await self._service.did()
+        except SourceError:
+            return ""
+
+    async def _read(self, span: _Span, own: str, now: datetime) -> AsyncIterator[_Haul]:
         """What is there of a span, moving its place, until an event is as late as its end, or nothing comes. Raises
         SourceError, after what was read by then."""
         clock = asyncio.get_running_loop().time
-        own = (await self._service.did()).encode()
         end, page_end, quiet = clock() + PASS_SECONDS, clock() + PAGE_SECONDS, FIRST_QUIET
         haul, trouble = _Haul(), None
         async with AsyncExitStack() as stack:
@@ -134,7 +141,7 @@ class Jetstream:
             while True:
                 try:
                     batch = await socket.batch(quiet=quiet, most=BATCH)
-                    await asyncio.to_thread(self._sift, batch, haul, span, own)
+                    await asyncio.to_thread(self._sift, batch, haul, span, own.encode())
                     quiet, haul.quiet = QUIET, not batch
                 except Ended:
                     haul.quiet = True

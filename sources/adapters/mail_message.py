@@ -7,12 +7,12 @@ thread begins with the first of `References`; where there is only `In-Reply-To` 
 from __future__ import annotations
 
 import email
-import email.policy
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage, Message
+from email.policy import EmailPolicy
 from email.utils import getaddresses
 from html import escape
 from typing import Any, NamedTuple
@@ -22,12 +22,26 @@ from store.domain.mention import UNKNOWN_AUTHOR, MentionType, NewAuthor, NewMent
 
 NETWORK = "mail"
 ATTACHMENTS, NAME_LIMIT = 20, 100
-PARTS = 500
+# The library's parser takes minutes for what a stranger can write in a few hundred kilobytes.
+HEADER_LIMIT = 8 * 1024
+FIELD_LIMIT = 1024  # of Content-Type and the like, which are read again for each question about a part
+PARTS, DIVIDERS = 200, 1_000
 _ID = re.compile(r"<([^<>\s]+)>")
 _KB = 1024
 _MACHINERY = frozenset(
     {"message/delivery-status", "text/rfc822-headers", "application/pgp-signature", "application/pkcs7-signature"}
 )
+
+
+class _Bounded(EmailPolicy):
+    """The library's usual policy, for headers of a bounded length."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[: FIELD_LIMIT if name.lower().startswith("content-") else HEADER_LIMIT]
+
+
+_POLICY = _Bounded()
 
 
 class Address(NamedTuple):
@@ -70,9 +84,19 @@ def received(source: bytes, *, at: datetime, own: Collection[str], cut: str = ""
 def parsed(source: bytes) -> EmailMessage:
     """Raises ValueError."""
     try:
-        return email.message_from_bytes(source, policy=email.policy.default)
+        return email.message_from_bytes(_undivided(source), policy=_POLICY)
     except Exception as error:  # the standard library's parser raises nearly anything on broken mails
         raise ValueError(f"not a readable mail ({type(error).__name__})") from None
+
+
+def _undivided(source: bytes) -> bytes:
+    """The mail up to where it has more parts than any reader could want."""
+    at = -1
+    for _ in range(DIVIDERS):
+        at = source.find(b"\n--", at + 1)
+        if at < 0:
+            return source
+    return source[:at]
 
 
 def addresses(message: Message, name: str) -> list[Address]:

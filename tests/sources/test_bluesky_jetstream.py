@@ -29,6 +29,7 @@ from store.domain.mention import NewAuthor, NewMention
 from tests.servers import Reply, Send, Server, json_reply, rate_limited, redirect, text
 from tests.sources.fake_bluesky import (
     NOW,
+    OPEN_PATH,
     STREAM,
     STREAM_2,
     FakeJetstream,
@@ -366,6 +367,14 @@ async def test_what_was_read_before_the_connection_broke_is_kept(
 
 def error_frame(send: Send) -> None:
     send(frame(b'{"$type":"error","error":"ConsumerTooSlow","message":"x"}'))
+
+
+async def test_public_posts_are_read_also_when_the_account_is_not_let_in(
+    server: Server, http: Http, stream: FakeJetstream
+) -> None:
+    server.on(OPEN_PATH, json_reply({"error": "AuthenticationRequired"}, 401))
+    stream.post(1, NOW)
+    assert keys(await read(adapter(server, http, options={"jetstream": True}, backfill=minutes(9)))) == ["1"]
 
 
 async def test_a_server_that_stops_with_a_word(server: Server, http: Http) -> None:

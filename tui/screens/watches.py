@@ -284,6 +284,7 @@ class WatchesScreen(Screen[None]):
         posts = f"{done.landed:,} post{'' if done.landed == 1 else 's'}"
         marks = f"{done.marked:,} got its mark, {done.unmarked:,} lost it"
         self.app.say(f"{watch.name} is saved; {posts} landed in {done.cases:,} new cases, {marks}")
+        self._chosen()
 
 
 def _verdict(trial: Trial, *, done: bool) -> Line:
