@@ -64,7 +64,8 @@ class Page:
 
     `returned` = len(mentions) + len(rejected). `next_poll_at` None: as configured, with jitter. `gap_seconds`: a time
     span that the source did not cover (too old for its replay, more results than it gives). `asked` holds no secret;
-    `note` stands beside it in the ledger ("not modified"). `network` is what `deleted` are of, where a source brings more than its own.
+    `note` stands beside it in the ledger ("not modified"). `network` is what `deleted` are of, where a
+    source brings more than its own.
     """
 
     asked: str

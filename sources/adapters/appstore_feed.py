@@ -15,7 +15,7 @@ from typing import Any
 
 from sources.adapters import fields
 from sources.adapters.reviews import starred
-from sources.errors import BadAnswer
+from sources.errors import BadAnswer, Uncertain, Unreachable
 from sources.http import Http, Request
 from sources.protocol import Page
 from sources.status import whole
@@ -54,7 +54,14 @@ class Feed:
         seen: set[int] = set()
         full = True
         for number in range(1, PAGES + 1):
-            got = await self._read(country, number, now)
+            try:
+                got = await self._read(country, number, now)
+            except (BadAnswer, Uncertain, Unreachable) as error:
+                if number == 1:
+                    raise
+                # The newest are stored; the next poll comes by here again.
+                yield Page(f"{country} page {number} not read: {error}", bookmark=dict(mark))
+                return
             if not got.names and full and (number == 1 or not got.last or number <= got.last):
                 mark["blank"] += 1
                 if number == 1 or mark["blank"] <= BLANKS:

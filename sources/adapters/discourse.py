@@ -44,7 +44,7 @@ class Discourse(DiscourseAnswers):
         with_account="the same where the account may read, what is addressed to it, answers",
         can_answer=True,
         length="32,000 characters, where the forum has not set another limit",
-        quota="200 requests a minute, 60 with an API key, 20 with a user API key; a poll costs 1 a question, 1 a new post",
+        quota="200 requests a minute, 60 with an API key, 20 with a user API key; a poll costs 1, and 1 a new post",
         guide=(
             "On the forum: Admin, API, New API key; user level: single user, the account that answers;"
             " scope: global, or read, posts and notifications.",

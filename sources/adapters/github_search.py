@@ -13,7 +13,7 @@ from sources.adapters import fields
 from sources.adapters.github_item import from_comment, from_issue
 from sources.adapters.github_server import SEARCH_TYPE, Server, checked, left_of, reset_of, words
 from sources.adapters.github_walk import Read, opened, time, walked
-from sources.errors import BadAnswer, SourceError
+from sources.errors import BadAnswer, RateLimited, SourceError, Uncertain, Unreachable
 from sources.http import Answer
 from sources.protocol import Page
 from store.domain.mention import JsonObject, NewMention
@@ -114,10 +114,11 @@ async def _search(turn: Turn, text: str, at: datetime | None, number: int, place
     mentions, rejected, updated = _read(items, place["floor"], turn.own, from_issue)
     if text.startswith("mentions:"):
         mentions = [one for one in mentions if one.direct or one.ours]
-        _owe(mark, [path for item in items if (path := _thread_of(item, at)) and not _told(item, mentions)])
+        all_owed = _owe(mark, [path for item in items if (path := _thread_of(item, at)) and not _told(item, mentions)])
     else:
-        _owe(mark, [path for item in items for path in _matches(item)])
-    missed = (turn.now - (at or turn.now)).total_seconds() if told.get("incomplete_results") is True else 0.0
+        all_owed = _owe(mark, [path for item in items for path in _matches(item)])
+    whole = all_owed and told.get("incomplete_results") is not True
+    missed = 0.0 if whole else (turn.now - (at or min(updated.values(), default=turn.now))).total_seconds()
     total = fields.count(told.get("total_count"))
     more = bool(items) and (len(items) >= PER_PAGE if total is None else total > len(items))
     return Read(Page(query, mentions, rejected, gap_seconds=missed, **_quota(answer)), updated, more)
@@ -127,34 +128,41 @@ async def _owed(turn: Turn, mark: JsonObject) -> Page | None:
     """Some of the comments that searches found. Those that cannot be had now stay owed."""
     owed: list[str] = mark.get("owed", [])
     settled: list[str] = mark.setdefault("settled", [])
+    floor = min((place["floor"] for place in mark["places"].values()), default="")
     mentions: list[NewMention] = []
     rejected: list[Rejected] = []
-    for entry in list(owed[:OWED_A_POLL]):
-        path, _, _ = entry.partition("@")
-        try:
-            answer = await turn.server.ask(path)
-            if answer.status not in (404, 410):
-                told = checked(answer, turn.now).json()
-                many = isinstance(told, list)
-                if many and len(told) >= PER_PAGE:
-                    _owe(mark, [_next_page(entry)])
-                found, broken, _ = _read(told if many else [told], "", turn.own, from_comment)
-                mentions += [one for one in found if one.direct] if many else found
-                rejected += broken
-        except SourceError:
+    for _ in range(OWED_A_POLL):
+        if not owed:
             break
+        entry, left = owed[0], None
+        try:
+            answer = checked(await turn.server.ask(entry.partition("@")[0]), turn.now)
+            told, left = answer.json(), left_of(answer)
+        except (RateLimited, Unreachable, Uncertain):
+            break
+        except SourceError:  # this one is gone, or not for us
+            told = []
+        many = isinstance(told, list)
+        found, broken, _ = _read(told if many else [told], floor, turn.own, from_comment)
+        mentions += [one for one in found if one.direct] if many else found
+        rejected += broken
         owed.remove(entry)
         settled.append(entry)
-        if left_of(answer) == 0:
+        if many and len(told) >= PER_PAGE:
+            _owe(mark, [_next_page(entry)])
+        if left == 0:
             break
     mark["settled"] = settled[-SETTLED:]
     return Page("comments that were found", mentions, rejected) if mentions or rejected else None
 
 
-def _owe(mark: JsonObject, entries: Sequence[str]) -> None:
+def _owe(mark: JsonObject, entries: Sequence[str]) -> bool:
+    """Whether there was room for all of them."""
     owed: list[str] = mark.setdefault("owed", [])
     known = {*owed, *mark.get("settled", ())}
-    owed += [entry for entry in dict.fromkeys(entries) if entry not in known][: max(0, OWED - len(owed))]
+    new = [entry for entry in dict.fromkeys(entries) if entry not in known]
+    owed += new[: max(0, OWED - len(owed))]
+    return len(owed) < OWED or not new
 
 
 def _matches(item: Any) -> list[str]:

@@ -24,8 +24,8 @@ NETWORK = "mail"
 ATTACHMENTS, NAME_LIMIT = 20, 100
 # The library's parser takes minutes for what a stranger can write in a few hundred kilobytes.
 HEADER_LIMIT = 8 * 1024
-FIELD_LIMIT = 1024  # of Content-Type and the like, which are read again for each question about a part
-PARTS, DIVIDERS = 200, 1_000
+FIELD_LIMIT = 512  # of Content-Type and the like, which are read again for each question about a part
+PARTS, DIVIDERS = 200, 500
 _ID = re.compile(r"<([^<>\s]+)>")
 _KB = 1024
 _MACHINERY = frozenset(
@@ -84,7 +84,8 @@ def received(source: bytes, *, at: datetime, own: Collection[str], cut: str = ""
 def parsed(source: bytes) -> EmailMessage:
     """Raises ValueError."""
     try:
-        return email.message_from_bytes(_undivided(source), policy=_POLICY)
+        message: EmailMessage = email.message_from_bytes(_undivided(source), policy=_POLICY)  # type: ignore[arg-type]
+        return message
     except Exception as error:  # the standard library's parser raises nearly anything on broken mails
         raise ValueError(f"not a readable mail ({type(error).__name__})") from None
 

@@ -76,6 +76,8 @@ class MastodonAnswers:
         since = (delivery.tried_at or delivery.created_at) - CLOCKS_DIFFER
         sent = self._addressed(delivery.text, parent.author.handle)
         own = await self._server.account_id(now=now)
+        if not own:
+            raise BadAnswer(f"{self._server.url} does not say whose token it is, so no answer can be told for ours")
         parents = await self._names(parent.native_id, now)
         under, under_whole = await self._under(parent.native_id, now)
         likeness, found = _most_alike(under, own, parents, sent, since)

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from sources.adapters import fields
-from sources.errors import BadAnswer, SourceError, Unauthorised
+from sources.errors import BadAnswer, RateLimited, SourceError, Unauthorised
 from sources.http import Answer, Http, Request
 from sources.status import whole
 from store.domain.mention import JsonObject
@@ -49,7 +49,7 @@ class Server:
         self.url = url.rstrip("/")
         self.host = urlsplit(self.url).netloc.lower()
         self.secrets = {} if token is None else {"Authorization": Secret(f"Bearer {token.reveal()}", token.reference)}
-        self._account: JsonObject | None = None
+        self._account = ""
         self._facts: Facts | None = None
 
     async def ask(self, path: str, params: Params = ()) -> Answer:
@@ -70,18 +70,22 @@ class Server:
         return got
 
     async def account_id(self, *, now: datetime) -> str:
-        """The id of our own account here; "" without a token."""
+        """The id of our own account here; "" without a token, and where the server cannot say now: what it gives is read
+        all the same. Raises SourceError where the token is refused or the limit reached."""
         if not self.secrets:
             return ""
-        if self._account is None:
-            answer = await self.ask("/api/v1/accounts/verify_credentials")
-            if answer.status == 422:  # Mastodon says it of an application's own token, snac of one it does not know
-                raise Unauthorised(f"{self.url} knows no account by this token")
-            account = _got(answer, now).data
-            if not isinstance(account, dict) or not fields.identifier(account.get("id")):
-                raise BadAnswer(f"{self.url} does not say whose token it is")
-            self._account = account
-        return fields.identifier(self._account["id"])
+        if not self._account:
+            try:
+                answer = await self.ask("/api/v1/accounts/verify_credentials")
+                if answer.status == 422:  # Mastodon says it of an application's own token, snac of one it does not know
+                    raise Unauthorised(f"{self.url} knows no account by this token")
+                account = _got(answer, now).data
+            except (Unauthorised, RateLimited):
+                raise
+            except SourceError:
+                return ""
+            self._account = fields.identifier(account.get("id")) if isinstance(account, dict) else ""
+        return self._account
 
     async def is_itself(self) -> bool:
         """Whether a server with this API is there, and not something before or instead of it that knows no page."""

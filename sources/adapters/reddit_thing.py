@@ -43,7 +43,7 @@ def from_thing(thing: Any, *, own: str, direct: bool = False) -> NewMention:
     kind, name = thing.get("kind"), fullname(thing)
     if kind not in ("t1", "t3", "t4") or not name:
         raise ValueError("neither a post nor a comment nor a message")
-    place = fields.text(data.get("permalink")) or fields.text(data.get("context")).partition("?")[0]
+    place = fields.text(data.get("permalink")) or fields.text(data.get("context")).partition("?")[0] or _place(data)
     shown = place or (f"/message/messages/{fields.identifier(data.get('id'))}" if kind == "t4" else "")
     edited = data.get("edited")
     author = fields.identifier(data.get("author"))
@@ -116,6 +116,14 @@ def _words(data: JsonObject, post: bool) -> str | None:
 def _pointer(link: str, *, escaped: bool = False) -> str:
     safe = link if escaped else escape(link)
     return f'<p><a href="{safe}">{safe}</a></p>'
+
+
+def _place(data: JsonObject) -> str:
+    """Of a comment whose listing does not say it."""
+    post, name = fields.identifier(data.get("link_id")), fields.identifier(data.get("id"))
+    subreddit = fields.identifier(data.get("subreddit"))
+    found = post.startswith("t3_") and name and subreddit
+    return f"/r/{subreddit}/comments/{post.removeprefix('t3_')}/_/{name}/" if found else ""
 
 
 def _thread(kind: str, name: str, data: JsonObject, place: str) -> str:

@@ -33,14 +33,14 @@ def from_post(item: JsonObject, users: Mapping[str, JsonObject], *, own: str, di
     versions = [one for one in map(fields.identifier, history if isinstance(history, list) else ()) if one.isdigit()]
     first = min([*versions, name], key=int)
     author = fields.identifier(item.get("author_id"))
-    handle, writer = _author(users.get(author, {}))
+    handle, writer = _author(author, users.get(author, {}))
     parent = _replied_to(item)
     language = fields.text(item.get("lang"))
     return NewMention(
         network="x",
         external_id=first,
         author=writer,
-        created_at=fields.moment(item["created_at"]) if first == name else written_at(first),
+        created_at=fields.moment(item["created_at"]) if first == name and "created_at" in item else written_at(first),
         text=words(item),
         url=f"{SITE}/{handle or 'i/web'}/status/{name}",
         type=MentionType.COMMENT if parent else MentionType.POST,
@@ -84,12 +84,13 @@ def written_at(name: str) -> datetime:
         raise ValueError("not an id of X") from None
 
 
-def _author(user: JsonObject) -> tuple[str, NewAuthor]:
+def _author(name: str, user: JsonObject) -> tuple[str, NewAuthor]:
+    """(the handle, "" where X does not say it; the author, then known by the id alone)."""
     handle = fields.identifier(user.get("username"))
     metrics: Any = user.get("public_metrics")
     followers = fields.count(metrics.get("followers_count")) if isinstance(metrics, dict) else None
-    url = f"{SITE}/{handle}" if handle else ""
-    return handle, NewAuthor(handle or UNKNOWN_AUTHOR, fields.text(user.get("name")), url, followers)
+    url = f"{SITE}/{handle}" if handle else f"{SITE}/i/user/{name}" if name else ""
+    return handle, NewAuthor(handle or name or UNKNOWN_AUTHOR, fields.text(user.get("name")), url, followers)
 
 
 def _replied_to(item: JsonObject) -> str:

@@ -79,7 +79,7 @@ def comment(resource: Any, *, own: Collection[str], video: str = "", thread: str
         ),
         created_at=written,
         text=fields.text(snippet.get("textOriginal")) or fields.text(snippet.get("textDisplay")),
-        url=f"{SITE}/watch?v={video}&lc={name}" if video else "",
+        url=_address(name, video, fields.identifier(snippet.get("channelId"))),
         type=MentionType.COMMENT,
         native_id=name,
         parent=parent,
@@ -120,6 +120,13 @@ def video(resource: Any, *, own: Collection[str]) -> NewMention:
         ours=channel in own,
         raw=fields.raw(resource),
     )
+
+
+def _address(name: str, video: str, channel: str) -> str:
+    """Of a comment on a video, or on a channel itself (those are all old)."""
+    if video:
+        return f"{SITE}/watch?v={video}&lc={name}"
+    return f"{SITE}/channel/{channel}/discussion?lc={name}" if channel else ""
 
 
 def author_of(resource: Any) -> str:

@@ -110,11 +110,15 @@ async def test_what_is_updated_during_a_walk_pushes_nothing_out(server: Server, 
     assert {int(name) for name in names(await poll(adapter(server, http, backfill=None)))} == set(range(1, 301))
 
 
-@pytest.mark.parametrize(("backfill", "expected"), [(timedelta(0), []), (timedelta(days=1), ["2"]), (None, ["1", "2"])])
+@pytest.mark.parametrize(
+    ("backfill", "expected"), [(timedelta(0), []), (timedelta(days=1), ["2"]), (None, ["1", "1/10", "2"])]
+)
 async def test_how_far_back_first_contact_reads(
     server: Server, http: Http, remote: FakeGitHub, backfill: timedelta | None, expected: list[str]
 ) -> None:
     remote.add(1, NOW - timedelta(days=40), updated_at=stamp(NOW - HOUR))  # an old one that somebody commented on
+    remote.comment(10, 1, NOW - timedelta(days=40), "acme, long ago")
+    remote.comment(11, 1, NOW - HOUR, "of late")
     remote.add(2, NOW - 2 * HOUR)
     first = await poll(adapter(server, http, backfill=backfill))
     remote.add(3, NOW + MINUTE)
@@ -191,9 +195,8 @@ async def test_what_mentions_the_account_is_direct_and_its_own_words_are_ours(
     assert sorted(names(told)) == ["1", "2/70"]
     assert all(mention.direct for page in told for mention in page.mentions)
     for name in range(100, 240):
-        remote.comment(
-            name, 2, NOW - HOUR / 2 + name * timedelta(seconds=1), f"@{LOGIN} still" if name == 230 else "so"
-        )
+        words = f"@{LOGIN} still" if name == 230 else "so"
+        remote.comment(name, 2, NOW - HOUR / 2 + name * timedelta(seconds=1), words)
     more = await poll(adapter(server, http, TOKEN), told[-1].bookmark, stream="mentions")
     assert "2/230" in names(more), "a long thread is read to its end"
     assert [m.native_id for page in found for m in page.mentions if m.ours] == ["acme/cloud#2/72"]

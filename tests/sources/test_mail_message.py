@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -149,3 +150,20 @@ def test_times_are_theirs_in_utc():
 def test_any_bytes_are_read_or_refused(content: bytes, head: bytes):
     with suppress(ValueError):
         assert read(head + content).external_id
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"To: " + b"aaa@b.example, " * 20_000,
+        b"From: " + b"a." * 100_000,
+        b"References: " + b"<a@b> " * 50_000,
+        b"Content-Type: text/plain; " + b"a=b; " * 40_000,
+        b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nx\n" * 100_000,
+    ],
+    ids=["To", "From", "References", "Content-Type", "parts"],
+)
+def test_no_mail_takes_long_to_read(head: bytes):
+    before = time.process_time()
+    read(b"Subject: hi\n" + head + b"\n\nstill words\n")
+    assert time.process_time() - before < 5
