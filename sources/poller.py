@@ -32,11 +32,13 @@ STORE_PAUSE = 30.0  # after trouble with the store: do not fetch what cannot be 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One configured place that mentions come from, with the adapter that speaks to it."""
+    """One configured place that mentions come from, with the adapter that speaks to it. `account` names the server and
+    whom it takes us for: who shares it shares its limit of requests; "" is shared with nobody."""
 
     config: SourceConfig
     network: str
     adapter: Adapter
+    account: str = ""
 
 
 class Poller:
@@ -120,10 +122,22 @@ class Poller:
                     await cursors.postpone(self._db, name, cursor.stream, until=left_alone)
                 elif not stop.is_set():
                     left_alone = await self._poll(self._sources[name], cursor, stop, lines, pages)
+            if left_alone is not None:
+                await self._leave_alone(self._sources[name], left_alone)
         except Exception as error:  # the store, mostly: nothing can be written down now
             lines.append(self._tell(name, due[0].stream, error))
             await pause(stop, STORE_PAUSE if pages else 0)
         return lines
+
+    async def _leave_alone(self, limited: Source, until: datetime) -> None:
+        """The other sources of the same account wait too."""
+        for name, source in self._sources.items():
+            if source is limited or not source.account or source.account != limited.account:
+                continue
+            for cursor in await cursors.all_of(self._db, name):
+                if cursor.next_poll_at < until:
+                    later = until + source.config.every * schedule.SPREAD * random.random()
+                    await cursors.postpone(self._db, name, cursor.stream, until=later)
 
     async def _poll(
         self, source: Source, cursor: Cursor, stop: asyncio.Event, lines: list[PollLine], pages: int | None

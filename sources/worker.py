@@ -132,7 +132,7 @@ class Worker:
         network = registry.network(config.type)
         try:
             setup = await asyncio.to_thread(setup_of, config, self._http, self._desk.watches, self._sessions)
-            return Source(config, network, registry.adapter(setup))
+            return Source(config, network, registry.adapter(setup), _account(config))
         except Exception as error:
             unable[config.name] = f"{config.name} cannot be used: {in_words(error)}"
             streams = [cursor.stream for cursor in await cursors.all_of(self._db, config.name)]
@@ -183,6 +183,14 @@ class Unusable:
 
     async def recheck(self, mentions: Sequence[Mention], *, now: datetime) -> Page | None:
         return None
+
+
+def _account(config: SourceConfig) -> str:
+    """The server that a source asks, and by which secrets."""
+    kind = registry.source_type(config.type)
+    server = urlsplit(config.url or kind.default_url).netloc.rpartition("@")[2].lower()
+    secrets_named = sorted(str(config.options.get(option.name, "")) for option in kind.options if option.secret)
+    return " ".join([server, config.token, *secrets_named]) if server else ""
 
 
 def _named_hosts(desk: Desk) -> set[str]:

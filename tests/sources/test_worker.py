@@ -183,3 +183,17 @@ async def test_a_broken_watch_is_named_before_anything_starts(tmp_path: Path, db
     with pytest.raises(Exception, match="watch broken"):
         async with Worker(db, Desk(watches=(Watch("broken", '"acme'),))):
             pass
+
+
+async def test_sources_of_one_account_wait_together(db: Database, web: Server):
+    """Two on one server without a login share its limit; another server's has nothing to do with it."""
+    web.on("/limited", text(RSS, "application/rss+xml"), Answer(429, b"", {"retry-after": "900"}))
+    with Server() as other:
+        other.on("/feed", text(RSS, "application/rss+xml"))
+        async with Worker(db, desk(feed(web, "a", "/limited"), feed(web, "b"), feed(other, "c"))) as worker:
+            await worker.poll_once()
+            await worker.poll_once("a", all_due=True)
+    due = {cursor.source: cursor.next_poll_at - utcnow() for cursor in await cursors.all_of(db)}
+    assert due["a"] > timedelta(seconds=890)
+    assert due["b"] > timedelta(seconds=890)
+    assert due["c"] < timedelta(seconds=120)
