@@ -20,13 +20,14 @@ from datetime import datetime, timedelta
 
 from sources.adapters import fields
 from sources.adapters.meta_graph import Got, Missing
-from sources.errors import BadAnswer
+from sources.errors import BadAnswer, SourceError, Uncertain, Unreachable
 from sources.protocol import Page
 from store.domain.mention import JsonObject, NewMention
 from store.domain.poll import Rejected
 
 NEWEST_POSTS = 300
 SWEEP_PAGES, WALK_PAGES, WALKS = 10, 20, 4
+LOST = 3  # posts whose comments cannot be had: one that Meta always stumbles over hides no other, more are an outage
 OVERLAP = timedelta(hours=1)  # a comment that was held for review appears later than it was written
 
 
@@ -94,13 +95,14 @@ class Wall:
     backfill: timedelta | None = None
     nested: bool = False
     _seen: dict[str, set[str]] = field(default_factory=dict)
+    _lost: list[SourceError] = field(default_factory=list)
 
     async def pages(self, bookmark: JsonObject, now: datetime) -> AsyncIterator[Page]:
         mark = deepcopy(bookmark)
         if "places" not in mark:
             floor = "" if self.backfill is None else (now - self.backfill).isoformat()
             mark = {"floor": floor, "behind": floor, "places": {}}
-        self._seen = {}
+        self._seen, self._lost = {}, []
         floor_at = _time(mark["floor"])
         async for read in self._read_all(mark, now):
             mentions = [one for one in read.mentions if floor_at is None or one.created_at >= floor_at]
@@ -112,23 +114,16 @@ class Wall:
                 return
 
     async def _read_all(self, mark: JsonObject, now: datetime) -> AsyncIterator[Read]:
-        missing: Missing | None = None
         if self.posts is None:
-            for name in self.fixed:
-                try:
-                    read = await self._top(Post(name), mark, now, recent=True)
-                except Missing as error:  # the others are read all the same
-                    missing = error
-                    continue
-                if read is not None:
-                    yield read
+            async for read in self._tops([Post(name) for name in self.fixed], mark, now, recent=True):
+                yield read
         else:
             async for read in self._newest_posts(self.posts, mark, now):
                 yield read
         async for read in self._walk_on(mark, now):
             yield read
-        if missing is not None:
-            raise missing
+        if self._lost:
+            raise self._lost[0]
 
     async def _newest_posts(self, posts: ReadPosts, mark: JsonObject, now: datetime) -> AsyncIterator[Read]:
         first = await posts("", now)
@@ -170,7 +165,12 @@ class Wall:
         for post in posts:
             try:
                 read = await self._top(post, mark, now, recent=recent)
-            except Missing:  # deleted since it was listed
+            except (BadAnswer, Missing, Uncertain, Unreachable) as error:
+                if self.posts is not None and isinstance(error, Missing):  # deleted since it was listed
+                    continue
+                self._lost.append(error)  # told when the others are read
+                if len(self._lost) >= LOST and not isinstance(error, Missing):
+                    raise
                 continue
             if read is not None:
                 yield read
