@@ -222,9 +222,11 @@ class Courier:
             return await channel.read_back(delivery, parent)
 
     async def _is_another(self, delivery: Delivery, found: Receipt) -> bool:
-        """Whether what was found is another delivery's: the same words, said twice to one person."""
-        told = (await cases.get(self._db, delivery.case_id)).deliveries
-        return any(other.id != delivery.id and other.remote_id == found.native_id for other in told)
+        """Whether what was found is another delivery's: the same words, said twice to one person or in one thread."""
+        if getattr(self._channels.get(delivery.source), "replaces", False):
+            return False
+        told = await outbox.known_as(self._db, delivery.source, found.native_id)
+        return any(other.id != delivery.id for other in told)
 
     async def _absent(self, delivery: Delivery, next_look: datetime) -> Delivery:
         """Absent once may be late; twice is proof, and is worth one more try; the try after that is a person's."""

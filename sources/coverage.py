@@ -9,6 +9,7 @@ from itertools import pairwise
 from urllib.parse import urlsplit
 
 from sources import registry
+from sources.protocol import SourceType
 from store import why
 from store.database import Database
 from store.domain.address import address, is_fediverse
@@ -20,22 +21,6 @@ BEFORE, BEHIND = timedelta(hours=6), timedelta(days=2)
 LATELY = timedelta(days=7)
 SILENCE = timedelta(minutes=30)  # at least
 INTERVALS = 10
-
-# Where the posts of a network stand, when its interface is at another address.
-_POSTS_AT = {
-    "appstore": "apps.apple.com",
-    "bluesky": "bsky.app",
-    "discord": "discord.com",
-    "facebook": "facebook.com",
-    "googleplay": "play.google.com",
-    "hackernews": "news.ycombinator.com",
-    "instagram": "instagram.com",
-    "linkedin": "linkedin.com",
-    "stackexchange": "stackoverflow.com",
-    "telegram": "t.me",
-    "x": "x.com",
-    "youtube": "youtube.com",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +60,7 @@ async def coverage(db: Database, desk: Desk, name: str, *, at: datetime | None, 
 
 def types_for(name: str) -> list[str]:
     """The source types that read the place of a post."""
-    return [kind.name for kind in registry.types().values() if _is_of(name, kind.name, kind.network, kind.default_url)]
+    return [kind.name for kind in registry.types().values() if _is_of(name, kind, kind.default_url)]
 
 
 async def _readers(db: Database, desk: Desk, name: str) -> list[SourceConfig]:
@@ -95,20 +80,20 @@ def _reads(config: SourceConfig, name: str) -> bool:
         kind = registry.source_type(config.type)
     except BadInput:
         return False
-    return _is_of(name, kind.name, kind.network, "" if config.url else kind.default_url)
+    return _is_of(name, kind, "" if config.url else kind.default_url)
 
 
-def _is_of(name: str, type_: str, network: str, default_url: str) -> bool:
+def _is_of(name: str, kind: SourceType, default_url: str) -> bool:
     if name.startswith("at://"):
-        return network == "bluesky"
+        return kind.network == "bluesky"
     where = address(name)
     if where is None:
         return False
-    if network == "mastodon" and is_fediverse(name):
+    if kind.network == "mastodon" and is_fediverse(name):
         return True  # what one server shows may have been written on any other
     labels = where.host.split(".")
-    owned = {_POSTS_AT.get(type_, ""), _POSTS_AT.get(network, ""), _host(default_url)} - {""}
-    return network in labels[:-1] or any(where.host == host or where.host.endswith(f".{host}") for host in owned)
+    owned = {kind.posts_at, _host(default_url)} - {""}
+    return kind.network in labels[:-1] or any(where.host == host or where.host.endswith(f".{host}") for host in owned)
 
 
 def _host(url: str) -> str:

@@ -20,7 +20,7 @@ from store.domain.case import CaseStatus
 from store.domain.clock import utcnow
 from store.domain.desk import Desk
 from store.domain.errors import BadInput, Conflict
-from store.domain.mention import Mention, NewMention, ReadMention
+from store.domain.mention import UNKNOWN_AUTHOR, Mention, NewMention, ReadMention
 from store.domain.poll import PageToStore, PollLine, Rejected
 from store.domain.safetext import safe_line
 
@@ -84,7 +84,7 @@ class Intake:
             started_at=started_at,
             asked=safe_line(f"{page.asked} ({page.note})" if page.note else page.asked),
             items=read.items,
-            rejected=[*page.rejected, *read.rejected],
+            rejected=[_shown(one) for one in (*page.rejected, *read.rejected)],
             deleted=page.deleted,
             bookmark=page.bookmark,
             next_poll_at=next_poll_at,
@@ -199,6 +199,12 @@ async def _act(connection: AsyncConnection, mention: Mention, action: Action, no
         pass  # what an earlier rule made senseless is left out; the mention lands all the same
 
 
+def _shown(rejected: Rejected) -> Rejected:
+    """Its place and its reason are read by people, and may hold what a stranger wrote."""
+    where = safe_line(rejected.where, limit=IDENTITY_LIMIT) or "?"
+    return replace(rejected, where=where, reason=safe_line(rejected.reason))
+
+
 def _dated(new: NewMention, now: datetime) -> NewMention:
     """A time that cannot be (before the web, after tomorrow) would stay on top or break a clock: it is now."""
     if new.created_at.tzinfo is None:
@@ -211,7 +217,7 @@ def _dated(new: NewMention, now: datetime) -> NewMention:
 def _bounded(new: NewMention) -> NewMention:
     """Within what an inbox can use: ids of a sane length, links that a browser may be given, counts that can be."""
     if not safe_line(new.author.handle):
-        raise Unreadable("it has no author")
+        new = replace(new, author=replace(new.author, handle=UNKNOWN_AUTHOR))
     ids = (new.network, new.external_id, new.native_id, new.parent, new.thread, new.author.handle)
     if any(len(one) > IDENTITY_LIMIT for one in ids):
         raise Unreadable(f"an id is longer than {IDENTITY_LIMIT} characters")

@@ -26,7 +26,8 @@ from store.killpoints import point
 
 PULSE = 1.0  # seconds between two looks at what is due
 PAGE_DEADLINE = 120.0  # an adapter that gives no page for so long is broken off
-PAGES_A_TURN = 25  # then the source's other streams have their turn
+PAGES_A_TURN = 25  # with something new in them: then the source's other streams have their turn
+TURN_SECONDS = 120.0  # and after so long anyhow
 STORE_PAUSE = 30.0  # after trouble with the store: do not fetch what cannot be kept
 
 
@@ -122,35 +123,39 @@ class Poller:
                     await cursors.postpone(self._db, name, cursor.stream, until=left_alone)
                 elif not stop.is_set():
                     left_alone = await self._poll(self._sources[name], cursor, stop, lines, pages)
-            if left_alone is not None:
-                await self._leave_alone(self._sources[name], left_alone)
+                    if left_alone is not None:
+                        await self._leave_alone(self._sources[name], cursor.stream, left_alone)
         except Exception as error:  # the store, mostly: nothing can be written down now
             lines.append(self._tell(name, due[0].stream, error))
             await pause(stop, STORE_PAUSE if pages else 0)
         return lines
 
-    async def _leave_alone(self, limited: Source, until: datetime) -> None:
-        """The other sources of the same account wait too."""
+    async def _leave_alone(self, limited: Source, stream: str, until: datetime) -> None:
+        """The other sources of the same account wait too, and of this one what had its turn before `stream`: after what
+        had none."""
         for name, source in self._sources.items():
-            if source is limited or not source.account or source.account != limited.account:
+            if source is not limited and not (source.account and source.account == limited.account):
                 continue
             for cursor in await cursors.all_of(self._db, name):
-                if cursor.next_poll_at < until:
+                if cursor.next_poll_at < until and not (source is limited and cursor.stream == stream):
                     later = until + source.config.every * schedule.SPREAD * random.random()
                     await cursors.postpone(self._db, name, cursor.stream, until=later)
 
     async def _poll(
         self, source: Source, cursor: Cursor, stop: asyncio.Event, lines: list[PollLine], pages: int | None
     ) -> datetime | None:
-        """One poll of one stream, page by page. Until when the whole source wants no more requests, where it says so.
+        """One poll of one stream, page by page, at most `pages` that bring something new: what is over and known may be
+        long, and would never be read to its end. Until when the whole source wants no more requests, where it says so.
         Raises StoreError only."""
         name, every, done, started_at = source.config.name, source.config.every, 0, utcnow()
+        clock, fresh, cut = asyncio.get_running_loop().time, 0, False
+        end = clock() + TURN_SECONDS
         wish: datetime | None = None
         quota_left: int | None = None
         answers: AsyncIterator[Page] | None = None
         try:
             answers = source.adapter.pages(cursor, now=started_at)
-            while done != pages:
+            while not cut:
                 page = await unless(stop, self._next(answers))
                 if page is None and done:
                     break
@@ -168,7 +173,9 @@ class Poller:
                 if page is None:
                     break
                 done, wish, quota_left, started_at = done + 1, page.next_poll_at, page.quota_left, utcnow()
-            if done != pages:
+                fresh += bool(line.new)
+                cut = pages is not None and (fresh >= pages or clock() > end)
+            if wish is not None or not cut:  # else it is due at once
                 later = schedule.after_success(every, now=utcnow(), asked_for=wish, chance=random.random())
                 await cursors.postpone(self._db, name, cursor.stream, until=later)
                 return later if quota_left == 0 and wish is not None else None

@@ -37,7 +37,8 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class SourceType:
-    """What `earful sources` says of a type. `network` is what its mentions are of. `login` says what the common key
+    """What `earful sources` says of a type. `network` is what its mentions are of, `posts_at` the host of their pages
+    where that is not the one of `default_url`. `login` says what the common key
     `token` is here ("" where none is taken). `length` is how answers are counted ("300 graphemes and 3,000 bytes"),
     `quota` what the network allows and what a poll costs ("10,000 units a day; a poll costs 1 a video"), `guide` how to
     come by what it needs, a line a step. `schemes` are what `url` may begin with."""
@@ -46,6 +47,7 @@ class SourceType:
     network: str
     summary: str
     default_url: str = ""
+    posts_at: str = ""
     login: str = ""
     without_account: str = ""
     with_account: str = ""
@@ -138,7 +140,8 @@ class Adapter(Protocol):
 
 
 class Channel(Protocol):
-    """The part of a source that can answer. An Adapter class that has these methods is one."""
+    """The part of a source that can answer. An Adapter class that has these methods is one. It may also have `replaces`
+    = True: what it answers has one answer, and the next takes its place under the same id."""
 
     async def length(self, text: str, *, handle: str) -> tuple[int, int]:
         """(length as the network counts it, its limit) of an answer to `handle` as it would go out."""

@@ -18,7 +18,10 @@ async def lines(
     db: Database, *, source: str | None = None, since: datetime | None = None, limit: int | None = None
 ) -> list[PollLine]:
     """Newest first. `new_mentions` and `new_cases` are empty: they belong to the moment of the poll."""
-    query = select(tables.poll).order_by(tables.poll.c.started_at.desc(), tables.poll.c.id.desc()).limit(limit)
+    aside = tables.rejected
+    first = select(aside.c.reason).where(aside.c.poll_id == tables.poll.c.id).order_by(aside.c.id).limit(1)
+    reason = func.coalesce(first.scalar_subquery(), "").label("reason")
+    query = select(tables.poll, reason).order_by(tables.poll.c.started_at.desc(), tables.poll.c.id.desc()).limit(limit)
     if source is not None:
         query = query.where(tables.poll.c.source == source)
     if since is not None:
@@ -81,4 +84,5 @@ async def write(
     rows = [{"poll_id": poll_id, "position": each.where, "reason": each.reason, "raw": each.raw} for each in aside]
     if rows:
         await connection.execute(insert(tables.rejected), rows)
-    return PollLine(id=poll_id, **line, new_mentions=new_mentions, new_cases=new_cases)
+    reason = aside[0].reason if aside else ""
+    return PollLine(id=poll_id, **line, new_mentions=new_mentions, new_cases=new_cases, reason=reason)

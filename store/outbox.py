@@ -120,6 +120,16 @@ async def listing(db: Database, *, states: tuple[DeliveryState, ...] = (), limit
     return await db.read(work)
 
 
+async def known_as(db: Database, source: str, remote_id: str) -> list[Delivery]:
+    """The answers that have this post of a network as their receipt, whatever their case."""
+
+    async def work(connection: AsyncConnection) -> list[Delivery]:
+        same = delivery.c.source == source, delivery.c.remote_id == remote_id
+        return await find(connection, delivery.c.kind == DeliveryKind.REPLY, *same)
+
+    return await db.read(work)
+
+
 async def move(
     db: Database,
     delivery: Delivery,

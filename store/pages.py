@@ -20,7 +20,7 @@ from store.domain.mention import ReadMention
 from store.domain.poll import PageToStore, PollLine, Rejected
 from store.killpoints import point
 from store.tables import mention, mention_watch
-from store.threads import Place, places
+from store.threads import Place, for_case, places
 from store.types import to_micros
 
 Key = tuple[str, str]  # (network, external id)
@@ -183,12 +183,15 @@ async def _join(
     order = sorted(range(len(fresh)), key=lambda i: fresh[i].new.created_at)
     theirs, ours = [i for i in order if not fresh[i].new.ours], [i for i in order if fresh[i].new.ours]
     author_ids = await authors.known(connection, [fresh[i] for i in theirs])
-    keys = {i: (author_ids[authors.key(fresh[i])], fresh[i].new.network, placed[i].thread) for i in theirs}
+    keys = {
+        i: (author_ids[authors.key(fresh[i])], fresh[i].new.network, for_case(fresh[i], placed[i].thread))
+        for i in theirs
+    }
     await files.take_keys(keys.values())
     muted = await mutes.load(connection)
     at: dict[int, CaseFile] = {}
     for i in theirs:
-        item, (_, network, thread) = fresh[i], keys[i]
+        item, (_, network, _), thread = fresh[i], keys[i], placed[i].thread
         at[i] = files.at(keys[i], source, item)
         why = muted.reason(network, item.author_handle, thread, item.title, item.text)
         at[i].hear(item, muted=why, now=now, reply_within=reply_within)

@@ -10,8 +10,24 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.chunks import chunks
-from store.domain.mention import NewMention, ReadMention
+from store.domain.mention import UNKNOWN_AUTHOR, NewMention, ReadMention
 from store.tables import cases, delivery, mention
+
+_SOMEBODY = "\x1f"  # in cases.thread, between a thread and the post of somebody who was not named
+
+
+def of_case(case_thread: str) -> str:
+    """The thread of a case, from its column."""
+    return case_thread.partition(_SOMEBODY)[0]
+
+
+def for_case(item: ReadMention, thread: str) -> str:
+    """The column of the case that an item belongs to. Whom a source does not name is somebody else each time, and has a
+    case of their own in a thread that others share."""
+    new = item.new
+    if item.author_handle != UNKNOWN_AUTHOR or thread in (new.native_id, new.external_id):
+        return thread
+    return f"{thread}{_SOMEBODY}{new.external_id}"
 
 
 class Known(NamedTuple):
@@ -95,5 +111,5 @@ async def _sent(
     for some in chunks(values):
         query = select(column.label("value"), cases.c.thread, cases.c.id).join_from(delivery, cases)
         rows = await connection.execute(query.where(delivery.c.source == source, column.in_(some)))
-        found |= {row.value: Known(row.thread, row.id) for row in rows}
+        found |= {row.value: Known(of_case(row.thread), row.id) for row in rows}
     return found

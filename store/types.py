@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy.types import TypeDecorator
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 def to_micros(value: datetime) -> int:
@@ -39,13 +41,17 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class JsonText(TypeDecorator[Any]):
-    """JSON as text, keys sorted, non-ASCII kept. None is stored as NULL."""
+    """JSON as text, keys sorted, non-ASCII kept, but half a surrogate pair, which no database takes, written as its
+    number. None is stored as NULL."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        if value is None:
+            return None
+        written = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return _HALVES.sub(lambda half: f"\\u{ord(half[0]):04x}", written)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)

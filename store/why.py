@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, func, literal, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import journal, mentions, unmatched
+from store import journal, mentions, threads, unmatched
 from store.database import Database
 from store.domain.address import Address, address, at_uri
 from store.domain.journal import JournalEntry
@@ -105,10 +105,15 @@ async def standing(db: Database, case_id: int) -> Standing:
                 .where(cases.c.id == case_id)
             )
         ).one()
+        thread = threads.of_case(case.thread)
         by = select(mute.c.kind, mute.c.value, mute.c.agent, mute.c.at).where(
             or_(
                 and_(mute.c.kind == "author", mute.c.network == case.network, mute.c.value == case.handle),
-                and_(mute.c.kind == "thread", mute.c.network == case.network, mute.c.value == case.thread),
+                and_(
+                    mute.c.kind == "thread",
+                    mute.c.network == case.network,
+                    mute.c.value == threads.of_case(case.thread),
+                ),
                 and_(mute.c.kind == "word", literal("muted word ") + mute.c.value == case.reason),
             )
         )

@@ -13,6 +13,7 @@ from store.domain.safetext import safe, safe_line
 
 QUOTED = 400
 VISIBILITIES = ("public", "unlisted", "private", "direct")
+FOR_ALL = VISIBILITIES[:2]  # everybody can read it
 MACHINE = "earful"
 
 

@@ -39,6 +39,7 @@ class Keyboard:
         self._holders = 1  # what is typed before the first cases are there waits for them
         self._playing = False
         self._typed_at = -QUIET_SECONDS
+        self._until_rest = False  # letters that go on without a pause are still words for somewhere else
 
     @property
     def idle(self) -> bool:
@@ -62,9 +63,10 @@ class Keyboard:
             self.release()
 
     def look_first(self) -> None:
-        """What was struck ahead is forgotten, and letters are none for a moment: what comes now is to be read first."""
+        """What was struck ahead is forgotten, and so are letters until they rest for a moment: what comes now is to be
+        read first."""
         self._struck.clear()
-        self._typed_at = monotonic()
+        self._typed_at, self._until_rest = monotonic(), True
 
     async def strike(self, event: events.Key) -> None:
         if event.key in ALWAYS and self._holders:
@@ -89,7 +91,9 @@ class Keyboard:
             await self._type(self.app.screen.focused, event)
             return
         if event.is_printable and monotonic() - self._typed_at < QUIET_SECONDS:
+            self._typed_at = monotonic() if self._until_rest else self._typed_at
             return
+        self._until_rest = False
         active = self.app.screen.active_bindings
         key, self.prefix = f"{self.prefix} {event.key}".strip(), ""
         if (found := active.get(key)) and found.enabled:

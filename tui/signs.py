@@ -27,6 +27,20 @@ NETWORK = {
     "appstore": "appst",
     "youtube": "yt",
     "github": "gh",
+    "facebook": "fb",
+    "instagram": "insta",
+    "telegram": "tg",
+    "discourse": "disc",
+    "stackexchange": "stack",
+    "lobsters": "lobst",
+    "googleplay": "gplay",
+    "googlebusiness": "gmaps",
+    "trustpilot": "trust",
+    "webhook": "hook",
+    "tiktok": "tktok",
+    "linkedin": "li",
+    "pinterest": "pin",
+    "snapchat": "snap",
 }
 LATER = (CaseStatus.WAITING, CaseStatus.DONE, CaseStatus.DISMISSED, CaseStatus.SNOOZED)
 
@@ -50,6 +64,11 @@ def age(then: datetime, now: datetime) -> str:
 def overdue(row: InboxRow, now: datetime) -> bool:
     """Their word waits for our answer longer than promised."""
     return row.due_at is not None and row.due_at < now and row.status not in LATER
+
+
+def wordless(row: InboxRow) -> str:
+    """What stands for words where there are none."""
+    return "deleted by its author" if row.deleted else "no words"
 
 
 def urgency(row: InboxRow, now: datetime) -> str:

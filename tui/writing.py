@@ -69,6 +69,7 @@ class Writing:
         if kind == "reply":
             if (why := answering.obstacle(self.app.settings.desk, row)) or parent is None:
                 why = why or "there is no word of theirs left to answer"
+                self.app.keyboard.look_first()  # the answer may be being typed already
                 self.app.say(
                     f"{why} · {plain(row.url) or 'no link'} · {self.app.key_of('case.note')} writes a note", seconds=15
                 )
@@ -81,7 +82,9 @@ class Writing:
         words = draft.text if draft else prefill
         if quoting and parent is not None:
             words = f"{words.rstrip()}\n{answering.quoted(parent)}\n".lstrip("\n")
-        where = f"public reply to {clip(row.handle, 40)} via {clip(row.source, 40)}"
+        seen_by = answering.visibility(self.app.settings.desk, parent) if parent else "public"
+        reply = "public reply" if seen_by in answering.FOR_ALL else "private reply"
+        where = f"{reply} to {clip(row.handle, 40)} via {clip(row.source, 40)}"
         heading = where if kind == "reply" else "internal note · stays in the house"
         self.basis = self.detail
         self.composer.open(row, kind, heading, text=words, prefill=prefill, channel=channel, kept=draft is not None)
@@ -166,7 +169,7 @@ class Writing:
             row.network,
             f"as {clip(row.source, 40)}",
             f"to {clip(row.handle, 40)}",
-            seen_by + (", everybody can read it" if seen_by in ("public", "unlisted") else ", only who it names"),
+            seen_by + (", everybody can read it" if seen_by in answering.FOR_ALL else ", only who it names"),
             f"{length.used:,}" + (f"/{length.limit:,}" if length.limit is not None else " characters"),
         ]
         warnings = [f"{clip(row.assignee, 40)} has this case"] if row.assignee and row.assignee != me else []

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from urllib.parse import quote
 
-from sources.adapters import appstore_connect, fields
+from sources.adapters import appstore_connect, fields, posting
 from sources.adapters.appstore_connect import Connect, Key
 from sources.adapters.appstore_feed import NETWORK, Feed
-from sources.adapters.reviews import newest_first, only_answer
-from sources.errors import BadAnswer, NotSent, Refused, Unauthorised, Uncertain, Unreachable
+from sources.adapters.reviews import newest_first
+from sources.errors import BadAnswer, Refused, Unauthorised
 from sources.http import Answer
 from sources.protocol import Option, Page, ReadBack, Receipt, Setup, SourceType
 from sources.text.clean import clean
@@ -33,10 +33,12 @@ LIMIT = 5970
 
 
 class AppStore:
+    replaces = True
     kind = SourceType(
         "appstore",
         NETWORK,
         "Reviews of an app in Apple's App Store",
+        posts_at="apps.apple.com",
         default_url=FEED_URL,
         login="a ready token of App Store Connect, which lasts 20 minutes; better: key_id, issuer and private_key",
         without_account="the newest 500 reviews of each country, without answers",
@@ -131,18 +133,14 @@ class AppStore:
     async def send(self, delivery: Delivery, parent: Mention) -> Receipt:
         if self._connect is None:
             raise Refused("without a key of App Store Connect nobody can answer from here")
-        review = {"data": {"type": "customerReviews", "id": parent.native_id}}
+        review = {"data": {"type": "customerReviews", "id": posting.place(parent)}}
         data = {
             "type": "customerReviewResponses",
             "attributes": {"responseBody": delivery.text},
             "relationships": {"review": review},
         }
-        try:
+        with posting.as_it_leaves():
             answer = await self._connect.post("/v1/customerReviewResponses", {"data": data})
-        except Unreachable as error:
-            raise NotSent(str(error)) from None
-        except BadAnswer as error:
-            raise Uncertain(str(error)) from None
         return _receipt(answer)
 
     async def read_back(self, delivery: Delivery, parent: Mention) -> ReadBack:
@@ -165,23 +163,19 @@ class AppStore:
             at = fields.moment(attributes.get("lastModifiedDate"))
         except ValueError:
             at = None
-        return only_answer(delivery, found, fields.text(attributes.get("responseBody")), at)
+        text = fields.text(attributes.get("responseBody"))
+        return posting.only_answer(delivery.text, text, at, found, posting.since(delivery))
 
 
 def _receipt(answer: Answer) -> Receipt:
     """Raises what the status calls for. Only what certainly was not posted is Refused."""
-    status = answer.status
-    if 200 <= status < 300:
-        try:
-            told = answer.json()
-        except BadAnswer as error:
-            raise Uncertain(str(error)) from None
-        receipt = appstore_connect.receipt(told.get("data")) if isinstance(told, dict) else None
-        if receipt is None:
-            raise Uncertain(f"answered {status} without a response")
-        return receipt
-    if status in (401, 429):
-        appstore_connect.checked(answer, utcnow())
-    if 400 <= status < 500 and status not in (408, 425):
-        raise Refused(f"refused with {status}: {appstore_connect.words(answer)}")
-    raise Uncertain(f"answered {status}; it may have been posted")
+    # 409 is Apple's word for a body that it does not take.
+    undecided = posting.UNDECIDED - {409}
+    posting.taken(
+        answer, lambda one: appstore_connect.checked(one, utcnow()), appstore_connect.words, undecided=undecided
+    )
+    told = posting.document(answer)
+    receipt = appstore_connect.receipt(told.get("data")) if isinstance(told, dict) else None
+    if receipt is None:
+        raise posting.no_post(answer)
+    return receipt

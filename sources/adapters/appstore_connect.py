@@ -114,10 +114,11 @@ def from_review(item: Any) -> NewMention:
     name, told = fields.identifier(item["id"]), item["attributes"]
     if not name:
         raise ValueError("a review without id")
+    author = fields.identifier(told.get("reviewerNickname"))
     return NewMention(
         network=NETWORK,
         external_id=name,
-        author=NewAuthor(fields.identifier(told.get("reviewerNickname")) or UNKNOWN_AUTHOR),
+        author=NewAuthor(author or UNKNOWN_AUTHOR, author),
         created_at=fields.moment(told.get("createdDate")),
         text=fields.text(told.get("body")),
         title=starred(told.get("rating"), fields.text(told.get("title"))),

@@ -148,7 +148,7 @@ def _from_entry(entry: JsonObject, name: str, country: str, app: str, now: datet
     return NewMention(
         network=NETWORK,
         external_id=name,
-        author=NewAuthor(handle or UNKNOWN_AUTHOR, url=fields.web_url(_label(author.get("uri")))),
+        author=NewAuthor(handle or UNKNOWN_AUTHOR, handle, fields.web_url(_label(author.get("uri")))),
         created_at=fields.moment(_label(entry["updated"])) if "updated" in entry else now,
         text=_label(entry.get("content")),
         title=starred(_label(entry.get("im:rating")), _label(entry.get("title"))),

@@ -23,7 +23,7 @@ from sources.adapters.bluesky_post import address, from_view
 from sources.adapters.bluesky_service import Got, Service
 from sources.adapters.bluesky_session import Session
 from sources.adapters.bluesky_sieve import Sieve
-from sources.adapters.bluesky_walk import Fetch, Listing, opened, walk
+from sources.adapters.bluesky_walk import Fetch, Listing, closed, opened
 from sources.asks import Ask, asks
 from sources.errors import BadAnswer
 from sources.protocol import Option, Page, Setup, SourceType
@@ -48,6 +48,7 @@ class Bluesky(BlueskyAnswers):
         "bluesky",
         "bluesky",
         "Public posts on Bluesky that hold the words or links of a watch; with an account also answers",
+        posts_at="bsky.app",
         default_url=DEFAULT_URL,
         login="an app password of the account named by `handle`",
         without_account="every public post, read from Jetstream as it is written (36 hours back)",
@@ -149,9 +150,15 @@ class Bluesky(BlueskyAnswers):
             for ask in questions
         }
         mark: JsonObject = {"asks": places, "scanned": scanned.isoformat()}
-        for ask in questions:
-            async for page in walk(places[ask.text], partial(self._hits, ask, places[ask.text]["floor"], own, now)):
-                if deep and ask is questions[-1]:
+        # A turn, or our share of requests, may end in the middle: what has waited longest is asked first.
+        turns = sorted(questions, key=lambda ask: str(places[ask.text].get("asked", "")))
+        new = [(ask, places[ask.text]["gaps"][0]) for ask in turns]
+        old = [(ask, gap) for ask in turns for gap in places[ask.text]["gaps"][1:]]
+        for ask, gap in new + old:
+            place = places[ask.text]
+            async for page in closed(place, gap, partial(self._hits, ask, place["floor"], own, now)):
+                place["asked"] = now.isoformat()
+                if deep and ask is turns[-1]:
                     mark["scanned"] = now.isoformat()
                 yield replace(page, bookmark=deepcopy(mark))
 
@@ -159,8 +166,9 @@ class Bluesky(BlueskyAnswers):
         own = await self._service.did()
         place = opened(stored.get("place"), backfill=self._backfill, overlap=OVERLAP, now=now)
         fetch: Fetch = partial(self._notified, place["floor"], own, now)
-        async for page in walk(place, fetch):
-            yield replace(page, bookmark=deepcopy({"place": place}))
+        for gap in list(place["gaps"]):
+            async for page in closed(place, gap, fetch):
+                yield replace(page, bookmark=deepcopy({"place": place}))
 
     async def _hits(
         self, ask: Ask, floor: str, own: str, now: datetime, since: datetime | None, until: datetime | None, cursor: str
@@ -173,7 +181,7 @@ class Bluesky(BlueskyAnswers):
         params += [("cursor", cursor)] if cursor else []
         got = await self._service.get("app.bsky.feed.searchPosts", tuple(params), now=now)
         asked = f"search {words}" + "".join(f" {name}={value}" for name, value in params[3:])
-        return _listing(got, "posts", asked, floor, own, direct=False)
+        return _listing(got, "posts", asked, floor, own, now, direct=False)
 
     async def _notified(
         self, floor: str, own: str, now: datetime, since: datetime | None, until: datetime | None, cursor: str
@@ -184,10 +192,10 @@ class Bluesky(BlueskyAnswers):
         params += [("cursor", cursor)] if cursor else []
         got = await self._service.get("app.bsky.notification.listNotifications", tuple(params), now=now)
         asked = f"notifications cursor={cursor}" if cursor else "notifications"
-        return _listing(got, "notifications", asked, floor, own, direct=True)
+        return _listing(got, "notifications", asked, floor, own, now, direct=True)
 
 
-def _listing(got: Got, name: str, asked: str, floor: str, own: str, *, direct: bool) -> Listing:
+def _listing(got: Got, name: str, asked: str, floor: str, own: str, now: datetime, *, direct: bool) -> Listing:
     """What an answer brings, oldest first. Raises BadAnswer."""
     items = got.data.get(name)
     if not isinstance(items, list):
@@ -216,7 +224,8 @@ def _listing(got: Got, name: str, asked: str, floor: str, own: str, *, direct: b
             mentions.append(mention)
     page = Page(asked, mentions, rejected, next_poll_at=got.rest_until, quota_left=got.quota_left)
     cursor = fields.text(got.data.get("cursor"))
-    return Listing(frozenset(names), tuple(times), max(seen or times, default=None), cursor, page)
+    newest = max((at for at in seen or times if at <= now), default=None)  # none from the future: all would look old
+    return Listing(frozenset(names), tuple(times), newest, cursor, page)
 
 
 def _seen_at(item: Any) -> datetime | None:

@@ -10,12 +10,12 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC
 
-from sources.adapters import fields
+from sources.adapters import fields, posting
 from sources.adapters.bluesky_post import POSTS, Address, address
 from sources.adapters.bluesky_service import Service
 from sources.adapters.bluesky_session import refused
 from sources.adapters.bluesky_xrpc import UNKNOWN_METHOD, error_name, error_words, understood
-from sources.errors import BadAnswer, NotSent, Refused, Uncertain, Unreachable
+from sources.errors import BadAnswer, Refused, Uncertain, Unreachable
 from sources.http import Answer
 from sources.protocol import ReadBack, Receipt
 from sources.text.language import UNKNOWN, detect
@@ -50,14 +50,10 @@ class BlueskyAnswers:
     async def send(self, delivery: Delivery, parent: Mention) -> Receipt:
         where, record = await self._prepared(delivery, parent)
         body: JsonObject = {"repo": where.repo, "collection": POSTS, "rkey": where.key, "record": record}
-        try:
+        with posting.as_it_leaves():
             answer = await self._service.ask(PUT, body=body | {"swapRecord": None})
             if answer.status in UNKNOWN_METHOD:
                 answer = await self._service.ask(CREATE, body=body)
-        except Unreachable as error:
-            raise NotSent(str(error)) from None
-        except BadAnswer as error:
-            raise Uncertain(str(error)) from None
         if answer.status == 400 and error_name(answer) == "InvalidSwap":
             return await self._as_it_is(where)
         return _receipt(answer, where)
@@ -70,12 +66,10 @@ class BlueskyAnswers:
 
     async def _prepared(self, delivery: Delivery, parent: Mention) -> tuple[Address, JsonObject]:
         """Where it goes, and the post. Nothing has left the house when this fails."""
-        try:
+        with posting.before_it_leaves():
             where = await self._where(delivery)
             reply = await self._reply(parent)
             facets = [facet async for facet in self._facets(delivery.text)]
-        except (Unreachable, Uncertain, BadAnswer) as error:
-            raise NotSent(str(error)) from None
         language = detect(delivery.text, hint=parent.language)
         record: JsonObject = {
             "$type": POSTS,
@@ -160,18 +154,16 @@ def _marks(text: str) -> Iterator[tuple[int, int, str, str]]:
 
 def _receipt(answer: Answer, where: Address) -> Receipt:
     """Raises what the answer calls for. Only what certainly was not posted is Refused."""
-    status = answer.status
-    if 200 <= status < 300:
-        try:
-            told = answer.json()
-        except BadAnswer as error:
-            raise Uncertain(str(error)) from None
-        if not isinstance(told, dict) or not fields.identifier(told.get("uri")):
-            raise Uncertain(f"answered {status} without a post")
-        there = address(told["uri"]) if told["uri"].startswith(f"at://{where.repo}/") else where
-        return Receipt(str(there), str(there), there.url)
-    if status == 429 or refused(answer) or error_name(answer) == "RateLimitExceeded":
+    if refused(answer) or error_name(answer) == "RateLimitExceeded":
         understood(answer, now=utcnow())
-    if 400 <= status < 500 and status not in (408, 409, 425):
-        raise Refused(f"refused with {status}: {error_words(answer)}")
-    raise Uncertain(f"answered {status}; it may have been posted")
+    posting.taken(answer, lambda one: understood(one, now=utcnow()), error_words)
+    told = posting.document(answer)
+    uri = fields.identifier(told.get("uri")) if isinstance(told, dict) else ""
+    if not uri:
+        raise posting.no_post(answer)
+    try:
+        there = address(uri)
+    except ValueError:
+        there = where
+    there = there if there.repo == where.repo else where
+    return Receipt(str(there), str(there), there.url)

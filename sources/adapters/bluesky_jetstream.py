@@ -36,7 +36,6 @@ OVERLAP = 5 * SECOND
 BEHIND = 600 * SECOND  # after a longer pause the newest is read first,
 RECENT = 120 * SECOND  # from so far back
 GAPS = 4
-GAP_PAGES = 40  # of what is older, in one poll
 PAGE_EVENTS, PAGE_SECONDS, PAGE_MENTIONS, PAGE_DELETED = 20_000, 5.0, 200, 500
 PASS_SECONDS = 120.0  # a server that lags behind is not waited for longer than this
 FIRST_QUIET, QUIET = 8.0, 3.0  # seconds of silence after which there is nothing more: looking up a place takes a while
@@ -111,16 +110,15 @@ class Jetstream:
         if not split:
             async for haul in self._read(span, own, now):
                 yield await self._page(haul, _moved(mark, span, haul), own)
-        left = GAP_PAGES
         for gap in list(mark["gaps"]):
-            older = _Span(gap, gap["at"], gap["until"], top - REPLAY, mark["floor"])
-            async for haul in self._read(older, own, now):
-                if haul.over:
-                    mark["gaps"].remove(gap)
-                yield await self._page(haul, deepcopy(mark), own)
-                left -= 1
-                if left <= 0:
-                    return
+            begun = -1
+            while gap in mark["gaps"] and gap["at"] > begun:  # a pass has its time; one that moves nothing is the last
+                begun = gap["at"]
+                older = _Span(gap, begun, gap["until"], top - REPLAY, mark["floor"])
+                async for haul in self._read(older, own, now):
+                    if haul.over:
+                        mark["gaps"].remove(gap)
+                    yield await self._page(haul, deepcopy(mark), own)
 
     async def _own(self) -> str:
         """The DID of our account; the posts of all others are public, whether it is let in or not."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from html import escape
 from typing import Any
 
@@ -20,6 +20,7 @@ from store.domain.mention import JsonObject, NewAuthor, NewMention
 NETWORK = "bluesky"
 POSTS = "app.bsky.feed.post"
 SITE = "https://bsky.app"
+CLOCKS_DIFFER = timedelta(minutes=1)
 NO_HANDLE = "handle.invalid"  # what the API says where a handle is not proven to be the account's
 _ADDRESS = re.compile(r"at://([^/\s]+)/([^/\s]+)/([^/\s]+)")
 _LINK, _MENTION = "app.bsky.richtext.facet#link", "app.bsky.richtext.facet#mention"
@@ -60,14 +61,15 @@ def author(view: Any, did: str) -> NewAuthor:
 
 def from_view(view: Any, *, own: str, direct: bool = False) -> NewMention:
     """A postView (app.bsky.feed.defs) or a notification. Raises ValueError."""
-    if not isinstance(view, dict) or not isinstance(view.get("author"), dict):
+    if not isinstance(view, dict):
         raise ValueError("not a post")
     where = address(view.get("uri"))
-    did = fields.identifier(view["author"].get("did")) or where.repo
+    who: JsonObject = view["author"] if isinstance(view.get("author"), dict) else {}
+    did = fields.identifier(who.get("did")) or where.repo
     return from_record(
         where,
         view.get("record"),
-        author=author(view["author"], did),
+        author=author(who, did),
         own=own,
         seen_at=_moment(view.get("indexedAt")),
         direct=direct,
@@ -88,13 +90,14 @@ def from_record(
 ) -> NewMention:
     """`own` is the DID of our account ("" where there is none), `seen_at` when the network saw it. Raises ValueError.
 
-    It was written when its author says, but not after it was seen: as the network itself sorts posts.
+    It was written when its author says, but not after it was seen, as the network itself sorts posts; clocks differ.
     """
     if where.collection != POSTS or not isinstance(record, dict) or not isinstance(record.get("text"), str):
         raise ValueError("not a post")
     written = _moment(record.get("createdAt"))
-    times = [at for at in (written, seen_at) if at is not None]
-    if not times:
+    if written is None or (seen_at is not None and written > seen_at + CLOCKS_DIFFER):
+        written = seen_at
+    if written is None:
         raise ValueError("a post without a time")
     parent, root = answers(record)
     languages = record.get("langs")
@@ -104,7 +107,7 @@ def from_record(
         network=NETWORK,
         external_id=str(where),
         author=author,
-        created_at=min(times),
+        created_at=written,
         html=html(record),
         url=fields.web_url(named.url),
         native_id=str(where),

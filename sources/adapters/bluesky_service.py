@@ -74,7 +74,7 @@ class Service:
             self._did = self._session.did or self._did
         if not self._did and self._session is not None:
             self._did = await self._told("com.atproto.server.getSession", ())
-        elif not self._did and self._handle:
+        if not self._did and self._handle:
             self._did = await self.resolved(self._handle)
         return self._did
 

@@ -10,11 +10,13 @@ import asyncio
 import base64
 import json
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from sources.adapters import fields
 from sources.adapters.bluesky_xrpc import UNKNOWN_METHOD, error_name, understood
-from sources.errors import BadAnswer, Unauthorised
+from sources.errors import BadAnswer, Unauthorised, Uncertain, Unreachable
 from sources.http import Answer, Http, Request
 from sources.keep import Keep
 from store.domain.clock import utcnow
@@ -41,7 +43,7 @@ class Session:
         """The access token; opens the session where there is none. Raises SourceError."""
         if self._ready:
             return self._ready
-        async with self._opening:
+        async with self._opening, _unsettled():
             kept = self._kept()
             return fields.text(kept.get("access")) or await self._open()
 
@@ -50,7 +52,7 @@ class Session:
         ready. Raises SourceError, Unauthorised where the account is not let in any more."""
         if self._ready:
             return False
-        async with self._opening:
+        async with self._opening, _unsettled():
             kept = self._kept()
             if fields.text(kept.get("access")) not in ("", refused):
                 return True  # somebody else was as quick
@@ -110,6 +112,15 @@ class Session:
         """What is kept for this account; another one's is none."""
         kept = self._keep.load(KEPT) or {}
         return kept if kept.get("account") == self._account else {}
+
+
+@asynccontextmanager
+async def _unsettled() -> AsyncIterator[None]:
+    """A login whose answer was lost or cannot be read opened no session, and that is all it could have done."""
+    try:
+        yield
+    except (Uncertain, BadAnswer) as error:
+        raise Unreachable(str(error)) from None
 
 
 def refused(answer: Answer) -> bool:

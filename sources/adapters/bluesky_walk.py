@@ -10,13 +10,12 @@ ones waiting. What is a little older than `newest` is not taken for known, becau
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sources.protocol import Page
 from store.domain.mention import JsonObject
 
-PAGES = 25  # of one list in one poll
 EMPTY_PAGES = 3  # one after the other: what the reader may not see is taken out of a page after it is cut
 GAPS = 8
 
@@ -48,25 +47,15 @@ def opened(stored: JsonObject | None, *, backfill: timedelta | None, overlap: ti
     if since and lowest:
         since = max(since, lowest)
     top = {"since": since.isoformat() if since else "", "until": ""}
-    return {"floor": place["floor"], "newest": place["newest"], "gaps": [top, *left]}
+    return {**place, "gaps": [top, *left]}
 
 
-async def walk(place: JsonObject, fetch: Fetch) -> AsyncIterator[Page]:
-    """All gaps of a place, moving it with every page; a bounded number of pages, the rest is left for later polls."""
-    left = PAGES
-    for gap in list(place["gaps"]):
-        async for page in _close(place, gap, fetch, left):
-            left -= 1
-            yield page
-        if left <= 0:
-            return
-
-
-async def _close(place: JsonObject, gap: JsonObject, fetch: Fetch, most: int) -> AsyncIterator[Page]:
+async def closed(place: JsonObject, gap: JsonObject, fetch: Fetch) -> AsyncIterator[Page]:
+    """Read a gap from its newer end down, moving `place` with every page."""
     since, until = time(gap["since"]), time(gap["until"])
     seen: set[str] = set()
     cursor, empty = "", 0
-    for number in range(1, most + 1):
+    while True:
         listing = await fetch(since, until, cursor)
         fresh, seen = listing.names - seen, seen | listing.names
         empty = 0 if listing.names else empty + 1
@@ -74,14 +63,10 @@ async def _close(place: JsonObject, gap: JsonObject, fetch: Fetch, most: int) ->
         behind = since is not None and bool(listing.times) and max(listing.times) < since
         nothing_new = bool(listing.names) and not fresh
         over = not listing.cursor or listing.cursor == cursor or nothing_new or behind or empty >= EMPTY_PAGES
-        page = listing.page
-        if not over and number == most and until and (time(gap["until"]) or until) >= until:
-            over = True  # the list cannot be asked for what is before a time: never deeper than this
-            page = replace(page, gap_seconds=(until - (since or until)).total_seconds())
         if over:
             place["gaps"].remove(gap)
         cursor = listing.cursor
-        yield page
+        yield listing.page
         if over:
             return
 

@@ -119,10 +119,13 @@ class Discourse(DiscourseAnswers):
         stored: JsonObject = bookmark.get("asks", {})
         start = gaps.floor(self._backfill, now)
         places = {ask.text: gaps.opened(stored.get(ask.text), start, OVERLAP) for ask in questions}
-        new = [(ask, places[ask.text]["gaps"][0]) for ask in questions]
-        old = [(ask, gap) for ask in questions for gap in places[ask.text]["gaps"][1:]]
+        # Our share of requests may end in the middle: what has waited longest is asked first.
+        turns = sorted(questions, key=lambda ask: places[ask.text].get("asked", 0))
+        new = [(ask, places[ask.text]["gaps"][0]) for ask in turns]
+        old = [(ask, gap) for ask in turns for gap in places[ask.text]["gaps"][1:]]
         for ask, gap in new + old:
             async for page in self._closed(ask, places[ask.text], gap, own, now):
+                places[ask.text]["asked"] = gaps.seconds(now)
                 yield replace(page, bookmark={"asks": deepcopy(places)})
 
     async def _closed(
@@ -138,7 +141,7 @@ class Discourse(DiscourseAnswers):
             answer = await self._server.get("/search.json", params, now=now)
             return await self._found(answer, f"{words} page {window.page}", place, window, own, now)
 
-        async for page in gaps.closed(place, gap, hits, deepest=DEEPEST, overlap=OVERLAP):
+        async for page in gaps.closed(place, gap, hits, deepest=DEEPEST, overlap=OVERLAP, latest=gaps.seconds(now)):
             yield page
 
     async def _found(
@@ -192,7 +195,7 @@ class Discourse(DiscourseAnswers):
         place = gaps.opened(bookmark.get("place"), 0, ID_OVERLAP)
 
         async def posts(window: gaps.Window) -> gaps.Got:
-            latest = await self._latest(window, now)
+            latest, below = await self._latest(window, now)
             mentions: list[NewMention] = []
             rejected: list[Rejected] = []
             orders: dict[str, int] = {}
@@ -208,14 +211,17 @@ class Discourse(DiscourseAnswers):
                 if ages[-1] >= begin:
                     mentions.append(mention)
             page = Page(f"/posts.json before={window.until}", mentions, rejected)
-            return gaps.Got(page, orders, more=bool(latest) and max(ages, default=begin) >= begin)
+            if not latest and below:  # nobody may see any of these ids: those before them are asked for next
+                orders[f"none from {below}"] = below
+            return gaps.Got(page, orders, more=bool(orders) and max(ages, default=begin) >= begin)
 
         for gap in list(place["gaps"]):
             async for page in gaps.closed(place, gap, posts, deepest=1, overlap=0):
                 yield replace(page, bookmark={"begin": begin, "place": deepcopy(place)})
 
-    async def _latest(self, window: gaps.Window, now: datetime) -> list[Any]:
-        """A page of /posts.json. Before 2026 it was of 50 ids, and empty where nobody may see any of them."""
+    async def _latest(self, window: gaps.Window, now: datetime) -> tuple[list[Any], int]:
+        """A page of /posts.json, and where it goes on where that is empty (0: nowhere). Before 2026 a page was of 50
+        ids, and empty where nobody may see any of them."""
         before = window.until
         for _ in range(EMPTY_WINDOWS):
             params = (("before", str(before)),) if before else ()
@@ -225,9 +231,9 @@ class Discourse(DiscourseAnswers):
                 raise BadAnswer(f"{self._server.url} answered without latest_posts")
             below = [post for post in latest if not before or _id(post) != before]  # some begin with `before` itself
             if below or before <= max(window.since, PER_PAGE):
-                return below
+                return below, 0
             before -= PER_PAGE
-        return []
+        return [], before
 
 
 def _id(post: Any) -> int | None:

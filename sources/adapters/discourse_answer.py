@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sources.adapters import fields
+from sources.adapters import fields, posting
 from sources.adapters.discourse_server import Server, checked
-from sources.errors import BadAnswer, NotSent, Refused, Unauthorised, Uncertain, Unreachable
+from sources.adapters.posting import IN_LETTERS, Said
+from sources.errors import BadAnswer, Refused, Unauthorised, Uncertain
 from sources.http import Answer
 from sources.protocol import ReadBack, Receipt
 from store.domain.clock import utcnow
@@ -22,7 +23,6 @@ from store.domain.mention import Mention
 from store.domain.safetext import safe_line
 
 LONGEST = 32_000  # the default of the forum's setting max_post_length
-CLOCKS_DIFFER = timedelta(minutes=10)
 LOOKED_AT, AT_ONCE = 100, 20  # of a topic's posts, the newest ones
 
 
@@ -48,29 +48,40 @@ class DiscourseAnswers:
         body: dict[str, Any] = {"raw": delivery.text, "topic_id": int(topic)}
         if number != "1":  # an answer to the first post is one to the topic
             body["reply_to_post_number"] = int(number)
-        try:
+        with posting.as_it_leaves():
             answer = await self._server.post("/posts.json", body)
-        except Unreachable as error:
-            raise NotSent(str(error)) from None
-        except BadAnswer as error:
-            raise Uncertain(str(error)) from None
+        if answer.status == 422 and delivery.absences:  # perhaps "too similar": the try before may have arrived late
+            raise Uncertain(f"refused with 422 after a try that was lost: {_words(answer)}")
         return self._receipt(answer)
 
     async def read_back(self, delivery: Delivery, parent: Mention) -> ReadBack:
-        """Among the newest posts of the topic. Raises SourceError where they cannot be read."""
+        """Among what waits for approval and the newest posts of the topic. Raises SourceError where they cannot be
+        read."""
         if not self._server.secrets:
             raise Unauthorised("there is no token to look with")
-        now = utcnow()
-        since = (delivery.tried_at or delivery.created_at) - CLOCKS_DIFFER
+        now, since = utcnow(), posting.since(delivery)
         own = (await self._server.account(now=now)).lower()
-        topic = parent.native_id.partition("/")[0]
-        whole_topic = await self._server.get(f"/t/{topic}.json", now=now)
-        stream = whole_topic.get("post_stream") if isinstance(whole_topic, dict) else None
+        topic, _, number = parent.native_id.partition("/")
+        told = await self._server.get(f"/t/{topic}.json", now=now)
+        stream = told.get("post_stream") if isinstance(told, dict) else None
         names = stream.get("stream") if isinstance(stream, dict) else None
         if not isinstance(names, list):
             raise BadAnswer("a topic without its posts")
-        far_enough = len(names) <= LOOKED_AT
-        newest = [fields.identifier(name) for name in names[-LOOKED_AT:]][::-1]
+        posts, whole = await self._newest(topic, [fields.identifier(name) for name in names], since, now)
+        pending = told.get("pending_posts")
+        said = [_waiting(post) for post in (pending if isinstance(pending, list) else []) if isinstance(post, dict)]
+        for post in posts:
+            if _answers(post, number, since):
+                ours = fields.text(post.get("username")).lower() == own if own else None
+                said.append(Said(_text(post), _written(post), self._named(post), ours))
+        return posting.found(delivery.text, said, since, whole=whole, surely=IN_LETTERS, maybe=IN_LETTERS)
+
+    async def _newest(
+        self, topic: str, names: list[str], since: datetime, now: datetime
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """(the newest posts of a topic, whether these are all since then)."""
+        found: list[dict[str, Any]] = []
+        newest = names[-LOOKED_AT:][::-1]
         for start in range(0, len(newest), AT_ONCE):
             some = newest[start : start + AT_ONCE]
             params = (*(("post_ids[]", name) for name in some), ("include_raw", "true"))
@@ -79,38 +90,23 @@ class DiscourseAnswers:
             posts = listed.get("posts") if isinstance(listed, dict) else None
             if not isinstance(posts, list):
                 raise BadAnswer("a topic without its posts")
-            for post in posts:
-                if not isinstance(post, dict) or (own and fields.text(post.get("username")).lower() != own):
-                    continue
-                if _written(post) >= since and _says(post, delivery.text):
-                    return ReadBack(self._named(post), complete=True)
-            if any(_written(post) < since for post in posts if isinstance(post, dict)):
-                far_enough = True
-                break
-        return ReadBack(None, complete=far_enough)
+            found += [post for post in posts if isinstance(post, dict)]
+            if any(_written(post) < since for post in found):
+                return found, True
+        return found, len(names) <= LOOKED_AT
 
     def _receipt(self, answer: Answer) -> Receipt:
         """Raises what the status calls for. Only what certainly was not posted is Refused."""
-        status = answer.status
-        if 200 <= status < 300:
-            try:
-                post = answer.json()
-            except BadAnswer as error:
-                raise Uncertain(str(error)) from None
-            if isinstance(post, dict) and post.get("action") == "enqueued":
-                pending = post.get("pending_post")
-                name = fields.identifier(pending.get("id")) if isinstance(pending, dict) else ""
-                return Receipt(f"pending/{name}")
-            if isinstance(post, dict) and isinstance(post.get("post"), dict):
-                post = post["post"]
-            if not isinstance(post, dict) or not fields.identifier(post.get("id")):
-                raise Uncertain(f"answered {status} without a post")
-            return self._named(post)
-        if status in (401, 429):
-            checked(answer, utcnow())
-        if 400 <= status < 500 and status not in (408, 409, 425):
-            raise Refused(f"refused with {status}: {_words(answer)}")
-        raise Uncertain(f"answered {status}; it may have been posted")
+        posting.taken(answer, lambda one: checked(one, utcnow()), _words)
+        post = posting.document(answer)
+        if isinstance(post, dict) and post.get("action") == "enqueued":
+            pending = post.get("pending_post")
+            return _waiting(pending if isinstance(pending, dict) else {}).receipt
+        if isinstance(post, dict) and isinstance(post.get("post"), dict):
+            post = post["post"]
+        if not isinstance(post, dict) or not fields.identifier(post.get("id")):
+            raise posting.no_post(answer)
+        return self._named(post)
 
     def _named(self, post: dict[str, Any]) -> Receipt:
         name, topic = fields.identifier(post.get("id")), fields.identifier(post.get("topic_id"))
@@ -127,21 +123,23 @@ def _written(post: dict[str, Any]) -> datetime:
         return fields.LATEST
 
 
-def _says(post: dict[str, Any], text: str) -> bool:
-    """Whether a post holds these words: as they were sent, or as the forum shows them."""
-    raw = fields.text(post.get("raw"))
-    if raw:
-        return _bare(raw) == _bare(text)
+def _waiting(post: dict[str, Any]) -> Said:
+    """A post of ours that waits for approval."""
+    receipt = Receipt(f"pending/{fields.identifier(post.get('id'))}")
+    return Said(fields.text(post.get("raw")), _written(post), receipt)
+
+
+def _answers(post: dict[str, Any], number: str, since: datetime) -> bool:
+    """Whether a post may be an answer to this one of its topic. One to the topic names none; nor may a new one, where
+    the forum does not say it."""
+    named = fields.identifier(post.get("reply_to_post_number"))
+    return named == number or (not named and (number == "1" or _written(post) >= since))
+
+
+def _text(post: dict[str, Any]) -> str:
+    """As it was sent, or as the forum shows it."""
     shown = html.unescape(re.sub(r"<[^<>]*>", "", fields.text(post.get("cooked"))))
-    return _letters(shown) == _letters(text) != ""
-
-
-def _bare(text: str) -> str:
-    return re.sub(r"\s+", "", text)
-
-
-def _letters(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text).casefold()
+    return fields.text(post.get("raw")) or shown
 
 
 def _words(answer: Answer) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from sources.adapters import fields
-from store.domain.mention import MentionType, NewAuthor, NewMention
+from store.domain.mention import UNKNOWN_AUTHOR, MentionType, NewAuthor, NewMention
 from store.domain.poll import Rejected
 
 NETWORK = "discourse"
@@ -25,8 +25,8 @@ def from_post(
         raise ValueError("not a post")
     name, topic = fields.identifier(post.get("id")), fields.identifier(post.get("topic_id"))
     number, login = fields.count(post.get("post_number")), fields.identifier(post.get("username"))
-    if not (name and topic and number and login):
-        raise ValueError("a post without id, topic, number or author")
+    if not (name and topic and number):
+        raise ValueError("a post without id, topic or number")
     body = fields.text(post.get("cooked")) or escape(fields.text(post.get("raw")) or fields.text(post.get("blurb")))
     begins = number == 1
     above = fields.count(post.get("reply_to_post_number")) or 1
@@ -36,7 +36,11 @@ def from_post(
     return NewMention(
         network=NETWORK,
         external_id=f"{urlsplit(base).netloc.lower()}-post-{name}",
-        author=NewAuthor(login, name=fields.text(post.get("name")), url=f"{base}/u/{quote(login, safe='')}"),
+        author=NewAuthor(
+            login or UNKNOWN_AUTHOR,
+            name=fields.text(post.get("name")),
+            url=f"{base}/u/{quote(login, safe='')}" if login else "",
+        ),
         created_at=fields.moment(post.get("created_at")),
         html=body or None,
         title=(fields.text(post.get("topic_title")) or title) if begins else "",

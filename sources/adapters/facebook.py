@@ -33,6 +33,7 @@ class Facebook(MetaAnswers):
         "facebook",
         "facebook",
         "Comments and visitors' posts on your Facebook page, and public posts that tag it",
+        posts_at="facebook.com",
         default_url=DEFAULT_URL,
         login="a page access token (pages_read_engagement, pages_read_user_content, pages_manage_engagement)",
         without_account="nothing: Facebook shows a page's comments to its own people only",

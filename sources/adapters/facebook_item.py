@@ -47,8 +47,7 @@ def mention(
     thread: str = "",
     type: MentionType = MentionType.POST,  # noqa: A002  the field's name
 ) -> NewMention:
-    """`from` is missing where its author did not agree to be shown to us: then it is a thread of its own, so that the
-    words of several such people are not taken for one person's."""
+    """`from` is missing where its author did not agree to be shown to us."""
     if not name:
         raise ValueError("it has no id")
     sender = item.get("from")
@@ -65,7 +64,7 @@ def mention(
         type=type,
         native_id=name,
         parent=parent,
-        thread=thread if who else name,
+        thread=thread,
         direct=True,
         ours=bool(page) and who == page,
         raw=fields.raw(item),

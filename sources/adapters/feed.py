@@ -28,7 +28,7 @@ from sources.protocol import Option, Page, Setup, SourceType
 from sources.status import whole
 from sources.text.clean import html_to_text
 from store.domain.desk import SourceConfig
-from store.domain.mention import JsonObject, Mention, MentionType, NewAuthor, NewMention
+from store.domain.mention import UNKNOWN_AUTHOR, JsonObject, Mention, MentionType, NewAuthor, NewMention
 from store.domain.poll import Cursor, Rejected
 from store.domain.secret import Secret
 
@@ -162,7 +162,7 @@ class Feed:
             network="feed",
             external_id=f"{self._scope}:{name}",
             author=NewAuthor(
-                fields.identifier(author) or "unknown",
+                fields.identifier(author) or UNKNOWN_AUTHOR,
                 author,
                 fields.web_url(entry["author_url"]) or fields.web_url(feed["link"]),
             ),

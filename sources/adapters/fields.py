@@ -15,6 +15,7 @@ IDENTIFIER_LIMIT = 400
 URL_LIMIT = 2_000
 RAW_LIMIT = 256 * 1024
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_UTC, _LEAP_SECOND = re.compile(r" (UTC|GMT)$"), re.compile(r"(?<=\d:\d\d:)60")
 _UNSTORABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -72,7 +73,7 @@ def _moment(value: Any) -> datetime | None:
         return None
     if isinstance(value, str):
         try:
-            at = datetime.fromisoformat(value.strip())
+            at = datetime.fromisoformat(_LEAP_SECOND.sub("59", _UTC.sub("Z", value.strip().upper())))
         except ValueError:
             at = parsedate_to_datetime(value)
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -60,9 +60,12 @@ def opened(stored: JsonObject | None, start: int, overlap: int) -> JsonObject:
     return place | {"known": dict(place["known"]), "gaps": [{"since": since, "until": 0, "page": 1}, *left]}
 
 
-async def closed(place: JsonObject, gap: JsonObject, ask: Ask, *, deepest: int, overlap: int) -> AsyncIterator[Page]:
+async def closed(
+    place: JsonObject, gap: JsonObject, ask: Ask, *, deepest: int, overlap: int, latest: int | None = None
+) -> AsyncIterator[Page]:
     """Read a gap from its newer end down, moving `place` with every page. After the page `deepest` it is asked again
-    for what is older than the last item. With ENDLESS an item is only found by the number of its page."""
+    for what is older than the last item. With ENDLESS an item is only found by the number of its page. `latest` is now,
+    where orders are times: one from the future must not make all that is written until then look old."""
     seen: set[str] = set()
     first = max(gap["page"] - 1, 1) if deepest == ENDLESS else 1  # one page may have moved up meanwhile
     window = Window(gap["since"], gap["until"], first)
@@ -71,7 +74,7 @@ async def closed(place: JsonObject, gap: JsonObject, ask: Ask, *, deepest: int, 
         names = got.orders.keys() | {one.where for one in got.page.rejected}
         fresh = names - seen
         seen |= names
-        place["newest"] = max([place["newest"], *got.orders.values()])
+        place["newest"] = max([place["newest"], *(at for at in got.orders.values() if latest is None or at <= latest)])
         known = {**place["known"], **got.orders}
         place["known"] = {name: order for name, order in known.items() if order >= place["newest"] - overlap}
         oldest = min(got.orders.values(), default=0)

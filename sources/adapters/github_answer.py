@@ -7,13 +7,15 @@ GitHub has no key to know a comment by: an uncertain end is settled by reading t
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sources.adapters import fields
+from sources.adapters import fields, posting
 from sources.adapters.github_server import Server, checked, data_of, words
-from sources.errors import BadAnswer, NotSent, RateLimited, Refused, SourceError, Unauthorised, Uncertain, Unreachable
+from sources.adapters.posting import EXACTLY, Said
+from sources.errors import BadAnswer, Refused, Unauthorised
 from sources.http import Answer
 from sources.protocol import ReadBack, Receipt
 from store.domain.clock import utcnow
@@ -21,7 +23,6 @@ from store.domain.delivery import Delivery
 from store.domain.mention import Mention
 
 LONGEST = 65_536
-CLOCKS_DIFFER = timedelta(minutes=10)
 PAGES = 10
 PER_PAGE = 100
 _COMMENT = "id url body createdAt author { login }"
@@ -71,44 +72,45 @@ class GitHubAnswers:
         if not self._server.secrets:
             raise Refused("this source has no token to answer with; answer on its own page, or give it one")
         place = place_of(parent.native_id)
-        try:
+        with posting.as_it_leaves():
             if place is not None:
                 path = f"/repos/{place.repo}/issues/{place.number}/comments"
                 answer = await self._server.post(path, {"body": delivery.text})
             else:
                 answer = await self._server.mutate(ADD, {"input": _input(delivery.text, parent)})
-        except Unreachable as error:
-            raise NotSent(str(error)) from None
-        except BadAnswer as error:
-            raise Uncertain(str(error)) from None
-        _judge(answer)
+        if answer.status == 403:  # which may be a limit
+            with suppress(BadAnswer, Unauthorised):
+                checked(answer, utcnow())
+        posting.taken(answer, lambda one: checked(one, utcnow()), words)
         return _receipt(answer, place) if place is not None else _discussion_receipt(answer)
 
     async def read_back(self, delivery: Delivery, parent: Mention) -> ReadBack:
         """Among what was said in the thread since. Raises SourceError where it cannot be read."""
         if not self._server.secrets:
             raise Unauthorised("there is no token to look with")
-        now = utcnow()
-        since = (delivery.tried_at or delivery.created_at) - CLOCKS_DIFFER
+        now, since = utcnow(), posting.since(delivery)
         own = (await self._server.login(now=now)).lower()
         place = place_of(parent.native_id)
         if place is None:
             return await self._in_discussion(delivery.text, _under(parent) or parent.thread, own, since, now)
         path = f"/repos/{place.repo}/issues/{place.number}/comments"
+        said: list[Said] = []
+        whole = False
         for number in range(1, PAGES + 1):
             params = (("since", f"{since:%Y-%m-%dT%H:%M:%SZ}"), ("per_page", str(PER_PAGE)), ("page", str(number)))
             answer = await self._server.ask(path, params)
+            if answer.status == 410:  # the issue was deleted, and all that was said there
+                whole = True
+                break
             comments = checked(answer, now).json()
             if not isinstance(comments, list):
                 raise BadAnswer("a thread without its comments")
-            for comment in comments:
-                user = comment.get("user") if isinstance(comment, dict) else None
-                login = fields.text(user.get("login")) if isinstance(user, dict) else ""
-                if _is_ours(comment, login, own, delivery.text, "created_at", since):
-                    return ReadBack(_named(comment, place), complete=True)
+            told = [one for one in comments if isinstance(one, dict)]
+            said += [_said(one, "user", "created_at", own, _named(one, place)) for one in told]
             if len(comments) < PER_PAGE:
-                return ReadBack(None, complete=True)
-        return ReadBack(None, complete=False)
+                whole = True
+                break
+        return posting.found(delivery.text, said, since, whole=whole, surely=EXACTLY, maybe=EXACTLY)
 
     async def _in_discussion(self, text: str, under: str, own: str, since: datetime, now: datetime) -> ReadBack:
         data, _ = await self._server.graphql(READ, {"id": under}, now=now)
@@ -120,14 +122,10 @@ class GitHubAnswers:
         if not isinstance(said, dict) or not isinstance(nodes, list):
             raise BadAnswer("a discussion without its comments")
         comments = [one for one in nodes if isinstance(one, dict)]
-        for comment in comments:
-            author = comment.get("author")
-            login = fields.text(author.get("login")) if isinstance(author, dict) else ""
-            if _is_ours(comment, login, own, text, "createdAt", since):
-                return ReadBack(_node_named(comment), complete=True)
         all_of_them = (fields.count(said.get("totalCount")) or 0) <= len(nodes)
-        far_enough = any(_written(comment, "createdAt") < since for comment in comments)
-        return ReadBack(None, complete=all_of_them or far_enough)
+        whole = all_of_them or any(_written(comment, "createdAt") < since for comment in comments)
+        there = [_said(one, "author", "createdAt", own, _node_named(one)) for one in comments]
+        return posting.found(text, there, since, whole=whole, surely=EXACTLY, maybe=EXACTLY)
 
 
 def _under(parent: Mention) -> str:
@@ -145,53 +143,30 @@ def _input(text: str, parent: Mention) -> dict[str, str]:
     return {"discussionId": parent.thread, "body": text} | ({"replyToId": under} if under else {})
 
 
-def _judge(answer: Answer) -> None:
-    """Raises what the status calls for. Only what certainly was not posted is Refused."""
-    status = answer.status
-    if 200 <= status < 300:
-        return
-    if status in (401, 403, 429):
-        try:
-            checked(answer, utcnow())
-        except RateLimited:
-            raise
-        except SourceError:
-            if status == 401:
-                raise
-    if 400 <= status < 500 and status not in (408, 409, 425):
-        raise Refused(f"refused with {status}: {words(answer)}")
-    raise Uncertain(f"answered {status}; it may have been posted")
-
-
 def _receipt(answer: Answer, place: Place) -> Receipt:
-    try:
-        comment = answer.json()
-    except BadAnswer as error:
-        raise Uncertain(str(error)) from None
+    comment = posting.document(answer)
     if not isinstance(comment, dict) or not fields.identifier(comment.get("id")):
-        raise Uncertain(f"answered {answer.status} without a comment")
+        raise posting.no_post(answer)
     return _named(comment, place)
 
 
 def _discussion_receipt(answer: Answer) -> Receipt:
-    """Errors come with status 200, and then nothing was posted."""
-    try:
-        told = answer.json()
-    except BadAnswer as error:
-        raise Uncertain(str(error)) from None
-    if isinstance(told, dict) and told.get("errors"):
-        try:
-            data_of(answer, utcnow())
-        except BadAnswer as error:
-            raise Refused(str(error)) from None
-        raise Refused(f"refused: {words(answer)}")
+    """Errors come with status 200: whatever else went wrong, a comment that is told is there; and only an error with a
+    name says that nothing was posted (a query that took too long has none)."""
+    told = posting.document(answer)
     try:
         comment = told["data"]["addDiscussionComment"]["comment"]
-        if not fields.identifier(comment["id"]):
-            raise KeyError("id")
+        if fields.identifier(comment["id"]):
+            return _node_named(comment)
     except (KeyError, TypeError):
-        raise Uncertain("answered without a comment") from None
-    return _node_named(comment)
+        pass
+    errors = told.get("errors") if isinstance(told, dict) else None
+    named = [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
+    if not any(one.get("type") or one.get("extensions") for one in named):
+        raise posting.no_post(answer)
+    with suppress(BadAnswer):
+        data_of(answer, utcnow())
+    raise Refused(f"refused: {words(answer)}")
 
 
 def _named(comment: dict[str, Any], place: Place) -> Receipt:
@@ -204,13 +179,10 @@ def _node_named(comment: dict[str, Any]) -> Receipt:
     return Receipt(name, name, fields.web_url(comment.get("url")))
 
 
-def _is_ours(comment: Any, login: str, own: str, text: str, key: str, since: datetime) -> bool:
-    return (
-        isinstance(comment, dict)
-        and (not own or login.lower() == own)
-        and _written(comment, key) >= since
-        and _bare(fields.text(comment.get("body"))) == _bare(text)
-    )
+def _said(comment: dict[str, Any], who: str, when: str, own: str, receipt: Receipt) -> Said:
+    author = comment.get(who)
+    login = fields.text(author.get("login")).lower() if isinstance(author, dict) else ""
+    return Said(fields.text(comment.get("body")), _written(comment, when), receipt, login == own if own else None)
 
 
 def _written(comment: dict[str, Any], key: str) -> datetime:
@@ -218,7 +190,3 @@ def _written(comment: dict[str, Any], key: str) -> datetime:
         return fields.moment(comment.get(key))
     except ValueError:
         return fields.LATEST
-
-
-def _bare(text: str) -> str:
-    return re.sub(r"\s+", "", text)

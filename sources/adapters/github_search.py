@@ -20,7 +20,8 @@ from store.domain.mention import JsonObject, NewMention
 from store.domain.poll import Rejected
 
 PER_PAGE = 100
-OWED_A_POLL, OWED, SETTLED = 20, 500, 200
+OWED_A_PAGE, OWED, SETTLED = 20, 500, 200
+A_MINUTE = timedelta(minutes=1)
 # Since 2025 some tokens may only ask for one of these at a time.
 KINDS = ("is:issue", "is:pull-request")
 _COMMENT = re.compile(r"/(?:repositories/\d+|repos/[^/]+/[^/]+)/issues/comments/\d+$")
@@ -37,7 +38,7 @@ class Turn:
 
 
 async def searched(turn: Turn, questions: Sequence[str], mark: JsonObject) -> AsyncIterator[Page]:
-    """Moves `mark`: {"places" by question, "split", "owed", "settled"}."""
+    """Moves `mark`: {"places" by question, "split", "owed", "owed_from", "settled"}."""
     try:
         async for page in _each(turn, questions, mark):
             yield page
@@ -45,9 +46,8 @@ async def searched(turn: Turn, questions: Sequence[str], mark: JsonObject) -> As
         mark["split"] = True
         async for page in _each(turn, questions, mark):
             yield page
-    found = await _owed(turn, mark)
-    if found is not None:
-        yield found
+    while mark.get("owed") and turn.now.isoformat() >= mark.get("owed_from", ""):
+        yield await _owed(turn, mark)
 
 
 async def listed(turn: Turn, path: str, mark: JsonObject) -> AsyncIterator[Page]:
@@ -124,21 +124,20 @@ async def _search(turn: Turn, text: str, at: datetime | None, number: int, place
     return Read(Page(query, mentions, rejected, gap_seconds=missed, **_quota(answer)), updated, more)
 
 
-async def _owed(turn: Turn, mark: JsonObject) -> Page | None:
-    """Some of the comments that searches found. Those that cannot be had now stay owed."""
-    owed: list[str] = mark.get("owed", [])
+async def _owed(turn: Turn, mark: JsonObject) -> Page:
+    """Some of the comments that searches found. Those that cannot be had now stay owed, until `owed_from`."""
+    owed: list[str] = mark["owed"]
     settled: list[str] = mark.setdefault("settled", [])
     floor = min((place["floor"] for place in mark["places"].values()), default="")
     mentions: list[NewMention] = []
     rejected: list[Rejected] = []
-    for _ in range(OWED_A_POLL):
-        if not owed:
-            break
+    for _ in range(min(len(owed), OWED_A_PAGE)):
         entry, left = owed[0], None
         try:
             answer = checked(await turn.server.ask(entry.partition("@")[0]), turn.now)
             told, left = answer.json(), left_of(answer)
-        except (RateLimited, Unreachable, Uncertain):
+        except (RateLimited, Unreachable, Uncertain) as error:
+            mark["owed_from"] = _not_before(getattr(error, "retry_at", None), turn.now)
             break
         except SourceError:  # this one is gone, or not for us
             told = []
@@ -151,9 +150,14 @@ async def _owed(turn: Turn, mark: JsonObject) -> Page | None:
         if many and len(told) >= PER_PAGE:
             _owe(mark, [_next_page(entry)])
         if left == 0:
+            mark["owed_from"] = _not_before(reset_of(answer), turn.now)
             break
     mark["settled"] = settled[-SETTLED:]
-    return Page("comments that were found", mentions, rejected) if mentions or rejected else None
+    return Page(f"comments that were found, {len(owed)} more", mentions, rejected)
+
+
+def _not_before(said: datetime | None, now: datetime) -> str:
+    return max(said or now, now + A_MINUTE).isoformat()
 
 
 def _owe(mark: JsonObject, entries: Sequence[str]) -> bool:

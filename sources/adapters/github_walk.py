@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import count
 
 from sources.adapters import fields
 from sources.protocol import Page
@@ -18,7 +19,7 @@ from store.domain.mention import JsonObject
 
 OVERLAP = timedelta(minutes=10)  # the search index lags
 A_SECOND = timedelta(seconds=1)
-PAGES_A_POLL, HEAD_PAGES = 20, 3
+HEAD_PAGES = 3
 DEEPEST = 10  # pages of 100: a search gives 1,000 results and no more
 
 
@@ -59,9 +60,9 @@ async def walked(place: JsonObject, read: Reader, now: datetime) -> AsyncIterato
 
     if place.get("head") and not place.pop("stopped", False):
         place["stopped"] = True  # where the quota ends the poll here, the next one goes on with the walk
-        async for got, _ in _lane(place, "head", once, HEAD_PAGES):
+        async for got, _ in _lane(place, "head", once, HEAD_PAGES, now):
             yield got.page
-    async for got, whole in _lane(place, "since", once, PAGES_A_POLL):
+    async for got, whole in _lane(place, "since", once, 0, now):
         place.pop("stopped", None)
         if whole:
             place.pop("head", None)
@@ -70,19 +71,22 @@ async def walked(place: JsonObject, read: Reader, now: datetime) -> AsyncIterato
         yield got.page
 
 
-async def _lane(place: JsonObject, key: str, read: Reader, limit: int) -> AsyncIterator[tuple[Read, bool]]:
-    """(an answer, whether it is the last one that there is)."""
+async def _lane(
+    place: JsonObject, key: str, read: Reader, limit: int, now: datetime
+) -> AsyncIterator[tuple[Read, bool]]:
+    """(an answer, whether it is the last one that there is), `limit` of them at most (0: any number). A time from the
+    future moves nothing: all that is written until then would look old."""
     start, floor = time(place[key]), time(place["floor"])
     at = max(start - OVERLAP, floor) if start and floor else start and start - OVERLAP
     newest, seen = start or fields.EARLIEST, set[str]()
     number, deepest = 1, 0  # the page to ask for, and the last one that brought something new
-    for _ in range(limit):
+    for _ in range(limit) if limit else count():
         got = await read(at, number)
         fresh = got.updated.keys() - seen
         seen |= got.updated.keys()
         deepest = max(deepest, number) if fresh else deepest
         times = list(got.updated.values())
-        newest = max([newest, *times])
+        newest = max([newest, *(at for at in times if at <= now)])
         in_order = times == sorted(times)
         whole = not got.more or (not fresh and number > deepest)
         if (whole or in_order) and newest > fields.EARLIEST:

@@ -19,9 +19,11 @@ from store.domain.mention import JsonObject, NewMention
 from store.domain.poll import Rejected
 
 OVERLAP = timedelta(hours=1)
-NEW_PAGES = 200  # from the top, in one poll
-OLD_PAGES = 20  # of first contact and of walks that were broken off, in one poll
 MOST_WALKS = 8
+
+
+def _any_number() -> int:
+    return 1
 
 
 class StaleToken(BadAnswer):
@@ -69,8 +71,19 @@ def begin(now: datetime, backfill: timedelta | None) -> JsonObject:
 class Reader:
     """One poll of one list. `place` is changed with every page that comes out."""
 
-    def __init__(self, place: JsonObject, fetch: Fetch, *, now: datetime, remember: int, scan: Scan) -> None:
+    def __init__(
+        self,
+        place: JsonObject,
+        fetch: Fetch,
+        *,
+        now: datetime,
+        remember: int,
+        scan: Scan,
+        most: Callable[[], int] = _any_number,
+    ) -> None:
+        """`most`: how many pages of old items the quota allows now; what is new is always read."""
         self._place, self._fetch, self._now, self._remember, self._scan = place, fetch, now, remember, scan
+        self._most = most
         self.looked_at: set[str] = set()
 
     async def pages(self) -> AsyncIterator[tuple[list[Item], Page]]:
@@ -87,24 +100,27 @@ class Reader:
         overlap = "" if first else (datetime.fromisoformat(place["newest"]) - OVERLAP).isoformat()
         top: JsonObject = {"token": "", "until": max(overlap, place["floor"])}
         walks[:] = [top, *old]
-        async for found in self._walk(top, OLD_PAGES if first else NEW_PAGES, stops_at_known=True):
+        async for found in self._walk(top, self._most if first else _any_number, stops_at_known=True):
             yield found
         for walk in old:
-            async for found in self._walk(walk, OLD_PAGES // len(old), stops_at_known=False):
+            if self._most() <= 0:
+                return
+            async for found in self._walk(walk, self._most, stops_at_known=False):
                 yield found
 
     async def _walk(
-        self, walk: JsonObject, most: int, *, stops_at_known: bool
+        self, walk: JsonObject, most: Callable[[], int], *, stops_at_known: bool
     ) -> AsyncIterator[tuple[list[Item], Page]]:
-        """Down the list, at most so many pages. The walk is forgotten when it is at its end."""
+        """Down the list, one page at least. The walk is forgotten when it is at its end."""
         seen: set[str] = set()
-        for _ in range(most):
+        begun_again = False
+        while not seen or most() > 0:
             try:
                 listed = await self._fetch(walk["token"])
             except StaleToken:
-                if not walk["token"]:
+                if begun_again or not walk["token"]:
                     raise
-                walk["token"] = ""
+                walk["token"], begun_again, seen = "", True, set()
                 continue
             names = {item.name for item in listed.items}
             repeats = not names - seen and (bool(names) or listed.below == walk["token"])

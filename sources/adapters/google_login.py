@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sources.adapters import fields
-from sources.errors import BadAnswer, NotSent, RateLimited, Refused, SourceError, Unauthorised, Uncertain, Unreachable
+from sources.adapters import fields, posting
+from sources.errors import BadAnswer, RateLimited, Unauthorised, Uncertain
 from sources.http import Answer, Request, retry_after
 from sources.oauth import Form, Tokens, signed
 from sources.protocol import Option, Setup
@@ -74,15 +76,12 @@ class Google:
         """Whether it reads as somebody, so that it can be asked who."""
         return self._bearer
 
-    async def ask(
-        self, path: str, params: Params = (), *, host: str = "", method: str = "GET", json: JsonObject | None = None
-    ) -> Answer:
-        """Any status is an answer. Nothing was sent yet where this raises Unauthorised."""
-        url = f"{self._stand_in or host or self._host}{path}"
-        answer = await self._once(Request(method, url, params, json=json))
-        if answer.status == 401 and self._tokens is not None:  # it was not let in, so nothing was done either
-            self._tokens.refused()
-            answer = await self._once(Request(method, url, params, json=json))
+    async def ask(self, path: str, params: Params = (), *, host: str = "") -> Answer:
+        """Any status is an answer."""
+        request = Request("GET", f"{self._stand_in or host or self._host}{path}", params)
+        answer = await self._http.fetch(replace(request, secret_headers=await self._headers()))
+        if answer.status == 401 and self._refused():
+            answer = await self._http.fetch(replace(request, secret_headers=await self._headers()))
         return answer
 
     async def get(self, path: str, params: Params = (), *, now: datetime, host: str = "") -> JsonObject:
@@ -92,28 +91,21 @@ class Google:
 
     async def post(self, path: str, params: Params = (), *, json: JsonObject, method: str = "POST") -> JsonObject:
         """What Google answered. Raises what a Channel's `send` may raise."""
-        try:
-            if self._tokens is not None:  # first, so that its failure is not taken for one of the post
-                await self._tokens.access()
-        except (RateLimited, Unauthorised):
-            raise
-        except SourceError as error:
-            raise NotSent(str(error)) from None
-        try:
-            answer = await self.ask(path, params, method=method, json=json)
-        except Unreachable as error:
-            raise NotSent(str(error)) from None
-        except BadAnswer as error:
-            raise Uncertain(str(error)) from None
+        request = Request(method, f"{self._stand_in or self._host}{path}", params, json=json)
+        answer = await posting.logged_in(
+            partial(self._headers, writes=True),
+            lambda secrets: self._http.fetch(replace(request, secret_headers=secrets)),
+            self._refused,
+        )
         return posted(answer, now=utcnow())
 
-    async def _once(self, request: Request) -> Answer:
-        headers = await self._headers(writes=request.method != "GET")
-        return await self._http.fetch(
-            Request(request.method, request.url, request.params, json=request.json, secret_headers=headers)
-        )
+    def _refused(self) -> bool:
+        """The token is not taken any more: whether the next one will be another."""
+        if self._tokens is not None:
+            self._tokens.refused()
+        return self._tokens is not None
 
-    async def _headers(self, *, writes: bool) -> dict[str, Secret]:
+    async def _headers(self, *, writes: bool = False) -> dict[str, Secret]:
         if self._tokens is not None:
             return await self._tokens.headers()
         if self._token is None:
@@ -216,18 +208,16 @@ def understood(answer: Answer, *, now: datetime) -> Answer:
 
 def posted(answer: Answer, *, now: datetime) -> JsonObject:
     """What a post was answered with. Raises what the status calls for: only what certainly was not done is Refused."""
-    if 200 <= answer.status < 300:
-        try:
-            return document(answer)
-        except BadAnswer as error:
-            raise Uncertain(str(error)) from None
-    why = reasons(answer)
-    if answer.status in (401, 429) or why & (DAILY | OFTEN | SWITCHED_OFF | BAD_KEY):
+    why = reasons(answer) if answer.status >= 400 else frozenset()
+    if why & (DAILY | OFTEN | SWITCHED_OFF | BAD_KEY):
         understood(answer, now=now)
-    # processingFailure: "may be a transient error", and nobody says that nothing was done.
-    if 400 <= answer.status < 500 and answer.status not in (408, 409, 425) and "processingFailure" not in why:
-        raise Refused(f"refused with {answer.status}: {words(answer)}")
-    raise Uncertain(f"answered {answer.status}; it may have been posted")
+    if "processingFailure" in why:  # "may be a transient error", and nobody says that nothing was done
+        raise Uncertain(f"answered {answer.status}; it may have been posted")
+    posting.taken(answer, lambda one: understood(one, now=now), words)
+    told = posting.document(answer)
+    if not isinstance(told, dict):
+        raise posting.no_post(answer)
+    return told
 
 
 def next_day(now: datetime) -> datetime:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sources.adapters import fields
+from sources.adapters import fields, posting
 from sources.adapters.google_list import Item, Listed, Reader, Scan, begin
 from sources.adapters.google_login import (
     ACCOUNT_OPTIONS,
@@ -54,6 +54,7 @@ _ORIGINAL = "(Original)"
 
 
 class GoogleBusiness:
+    replaces = True
     kind = SourceType(
         "googlebusiness",
         NETWORK,
@@ -140,15 +141,19 @@ class GoogleBusiness:
     async def send(self, delivery: Delivery, parent: Mention) -> Receipt:
         if parent.ours:
             raise Refused("this is our own answer; answer the review")
-        await self._google.post(f"/v4/{parent.native_id}/reply", method="PUT", json={"comment": delivery.text})
+        await self._google.post(f"/v4/{posting.place(parent)}/reply", method="PUT", json={"comment": delivery.text})
         return _receipt(parent)
 
     async def read_back(self, delivery: Delivery, parent: Mention) -> ReadBack:
         """Our answer is a part of the review, so that a look at the review proves either."""
         review = await self._review(parent, utcnow())
-        answer = fields.text(_reply(review).get("comment")) if review is not None else ""
-        there = bool(answer) and answer.split() == delivery.text.split()
-        return ReadBack(_receipt(parent) if there else None, complete=True)
+        answer = _reply(review or {})
+        try:
+            at = fields.moment(answer.get("updateTime"))
+        except ValueError:
+            at = None
+        text = original(fields.text(answer.get("comment")))
+        return posting.only_answer(delivery.text, text, at, _receipt(parent), posting.since(delivery))
 
     async def _all(self, mark: JsonObject, now: datetime) -> AsyncIterator[Page]:
         """Every location of the login, each with a place of its own; those without news share a page now and then.

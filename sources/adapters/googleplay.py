@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from sources.adapters import fields
+from sources.adapters import fields, posting
 from sources.adapters.google_list import Item, Listed, Reader, Scan, begin
 from sources.adapters.google_login import (
     ACCOUNT_OPTIONS,
@@ -51,10 +51,12 @@ PREFIX = "reviews:"
 
 
 class GooglePlay:
+    replaces = True
     kind = SourceType(
         "googleplay",
         NETWORK,
         "Reviews of your apps on Google Play, and answers to them",
+        posts_at="play.google.com",
         default_url=URL,
         login=f"an access token with the scope {SCOPE}",
         without_account="nothing",
@@ -143,16 +145,20 @@ class GooglePlay:
     async def send(self, delivery: Delivery, parent: Mention) -> Receipt:
         if parent.ours:
             raise Refused("this is our own answer; answer the review")
-        path = f"{_reviews(_package(parent))}/{path_part(parent.native_id)}:reply"
+        path = f"{_reviews(_package(parent))}/{path_part(posting.place(parent))}:reply"
         await self._google.post(path, json={"replyText": delivery.text})
         return _receipt(parent)
 
     async def read_back(self, delivery: Delivery, parent: Mention) -> ReadBack:
         """Our answer is a part of the review, so that a look at the review proves either."""
         review = await self._review(parent, utcnow())
-        answer = fields.text(_comment(review, "developerComment").get("text")) if review is not None else ""
-        there = bool(answer) and _plain(answer) == _plain(delivery.text)
-        return ReadBack(_receipt(parent) if there else None, complete=True)
+        answer = _comment(review or {}, "developerComment")
+        try:
+            at = _modified(answer)
+        except ValueError:
+            at = None
+        sent, text = _plain(delivery.text), _plain(fields.text(answer.get("text")))
+        return posting.only_answer(sent, text, at, _receipt(parent), posting.since(delivery))
 
     async def _review(self, mention: Mention, now: datetime) -> JsonObject | None:
         """None where Google says that it is gone."""
@@ -180,10 +186,10 @@ def _receipt(parent: Mention) -> Receipt:
 
 
 def _plain(text: str) -> str:
-    """Only for comparing: Google takes HTML tags out and sets white space as it likes."""
+    """Only for comparing: Google takes HTML tags out."""
     import re
 
-    return "".join(re.sub(r"<[^<>]*>", "", text).split())
+    return re.sub(r"<[^<>]*>", "", text)
 
 
 def _item(review: Any, package: str, known: JsonObject) -> Item:

@@ -14,7 +14,7 @@ import html
 from collections.abc import AsyncIterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import NoneType
 from typing import Any
 
@@ -25,7 +25,7 @@ from sources.http import Request
 from sources.protocol import Option, Page, Setup, SourceType
 from sources.status import whole
 from sources.text.clean import clean
-from store.domain.mention import JsonObject, Mention, MentionType, NewAuthor, NewMention
+from store.domain.mention import UNKNOWN_AUTHOR, JsonObject, Mention, MentionType, NewAuthor, NewMention
 from store.domain.poll import Cursor, Rejected
 
 SEARCH_URL = "https://hn.algolia.com"
@@ -42,6 +42,7 @@ class HackerNews:
         "hackernews",
         "hackernews",
         "Stories and comments on Hacker News that hold the words of a watch",
+        posts_at="news.ycombinator.com",
         default_url=SEARCH_URL,
         without_account="everything: full text of stories and comments",
         with_account="the same; Hacker News has no way to answer by program",
@@ -94,6 +95,10 @@ class HackerNews:
                 raise BadAnswer(f"{self._items} gave an item that is none") from None
             if clean(again) != (mention.title, mention.text):
                 changed.append(replace(again, thread=mention.thread, edited_at=now))
+        if deleted and len(deleted) == len(mentions):  # this API says null of whatever it does not know
+            newest = whole(await self._http.fetch(Request("GET", f"{self._items}/v0/maxitem.json")), now=now).json()
+            if not isinstance(newest, int):
+                raise BadAnswer(f"{self._items} knows no item at all: not taken for deletions")
         return Page(f"{len(mentions)} originals", changed, deleted=deleted)
 
     def _place(self, stored: JsonObject | None, now: datetime) -> JsonObject:
@@ -119,7 +124,7 @@ class HackerNews:
             names = {*(mention.external_id for mention in mentions), *(item.where for item in rejected)}
             fresh, seen = names - seen, seen | names
             in_window += len(answer["hits"])
-            place["newest"] = max([place["newest"], *times])
+            place["newest"] = max([place["newest"], *(at for at in times if at <= now.timestamp())])
             if times:
                 gap["until"] = min([*times, gap["until"] or times[0]])
             number += 1
@@ -186,7 +191,7 @@ def _from_item(item: JsonObject) -> NewMention:
     return _mention(
         name=fields.identifier(item["id"]),
         author=fields.identifier(item.get("by")),
-        created_at=datetime.fromtimestamp(item["time"], UTC),
+        created_at=fields.moment(item["time"]),
         title=fields.text(item.get("title")),
         link=fields.web_url(item.get("url")),
         body=fields.text(item.get("text")),
@@ -217,7 +222,7 @@ def _mention(
     return NewMention(
         network="hackernews",
         external_id=name,
-        author=NewAuthor(author or "unknown", url=f"{SITE}/user?id={author}" if author else ""),
+        author=NewAuthor(author or UNKNOWN_AUTHOR, url=f"{SITE}/user?id={author}" if author else ""),
         created_at=created_at,
         html=pointer + body or None,
         title=html.unescape(title),

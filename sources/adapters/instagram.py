@@ -23,12 +23,12 @@ from sources.protocol import Option, Page, Setup, SourceType
 from sources.text.clean import clean
 from store.domain.desk import SourceConfig
 from store.domain.mention import JsonObject, Mention, MentionType, NewMention
-from store.domain.poll import Cursor
+from store.domain.poll import Cursor, Rejected
 
 DEFAULT_URL = "https://graph.facebook.com"
 OWN_LOGIN = "graph.instagram.com"  # where a token of Instagram's own login is used
 MEDIA_A_PAGE, COMMENTS_A_PAGE = 25, 50
-REPLY_PAGES = 10
+REPLY_PAGES = 60  # of one comment: all of them are one page of ours
 
 
 class Instagram(MetaAnswers):
@@ -36,6 +36,7 @@ class Instagram(MetaAnswers):
         "instagram",
         "instagram",
         "Comments under the posts of your professional Instagram account, and posts that tag it",
+        posts_at="instagram.com",
         default_url=DEFAULT_URL,
         login="an access token (instagram_basic, instagram_manage_comments, pages_read_engagement)",
         without_account="nothing: Instagram shows comments to the account they are for only",
@@ -166,6 +167,9 @@ class Instagram(MetaAnswers):
                 if not found.after:
                     break
                 replies = await self._replies(name, found.after, now)
+            else:
+                why = f"more than {REPLY_PAGES * COMMENTS_A_PAGE:,} answers"
+                rejected.append(Rejected(name, why, fields.raw(item)))
         return replace(read, mentions=mentions, rejected=rejected)
 
     async def _read_tagged(self, _: str, after: str, now: datetime) -> Read:

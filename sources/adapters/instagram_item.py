@@ -65,7 +65,7 @@ def _mention(
         type=kind,
         native_id=name,
         parent=parent,
-        thread=thread if who else name,  # so that several people without a name are not taken for one
+        thread=thread,
         direct=True,
         ours=bool({who, fields.identifier(sender.get("id"))} & {one for one in own if one}),
         raw=fields.raw(item),

@@ -4,7 +4,7 @@ them; with a token also what is addressed to the account, and answers (lemmy_ans
 A stream has several lines (a question for posts and one for comments, ...), each with its place in the bookmark:
 `floor` is first contact minus `backfill`, `newest` the time of the newest item, `gaps`, newest first, what is not read
 yet: from `at` (a page number, a cursor, "" the top) down to `since`. A poll opens a gap above all others and reads it
-first, some pages, then those that earlier polls left open. An item may come from another instance long after it was
+first, then those that earlier polls left open. An item may come from another instance long after it was
 written: ten minutes before `newest` are always read again, and once an hour (`looked`) a day.
 """
 
@@ -28,7 +28,6 @@ from store.domain.poll import Cursor, Rejected
 
 DEFAULT_URL = "https://lemmy.world"
 LIMIT = 50
-PAGES = 20  # of one gap in one poll
 GAPS = 8
 OVERLAP, LOOK_BACK, LOOK_EVERY = 600.0, 86400.0, 3600.0
 SLACK = 60  # seconds by which the instance's clock may be behind
@@ -174,14 +173,14 @@ class Lemmy(LemmyAnswers):
     ) -> AsyncIterator[Page]:
         """Read a gap from where it stands down, moving `place` with every page."""
         seen: set[str] = set()
-        place["read"] = now.timestamp()
-        for _ in range(PAGES):
+        place["read"], begun_again = now.timestamp(), False
+        while True:
             try:
                 read = await self._read(line, gap, place["floor"], who, now)
             except BadAnswer:
-                if not gap["at"]:
+                if begun_again or not gap["at"]:
                     raise
-                gap["at"] = ""  # a place that the instance does not know any more
+                gap["at"], begun_again = "", True  # a place that the instance does not know any more
                 read = await self._read(line, gap, place["floor"], who, now)
             fresh = set(read.names) - seen
             seen |= fresh

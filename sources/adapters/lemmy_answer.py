@@ -7,14 +7,14 @@ is settled by reading back.
 from __future__ import annotations
 
 import re
-import unicodedata
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sources.adapters import fields
-from sources.adapters.lemmy_server import CROWDED, V3, V4, Server, checked, reason
-from sources.adapters.lemmy_view import from_view
-from sources.errors import BadAnswer, NotSent, Refused, Unauthorised, Uncertain, Unreachable
+from sources.adapters import fields, posting
+from sources.adapters.lemmy_server import CLOSED, CROWDED, V3, V4, Server, checked, reason
+from sources.adapters.lemmy_view import from_view, native_id
+from sources.adapters.posting import Said
+from sources.errors import BadAnswer, Refused, Unauthorised, Uncertain
 from sources.http import Answer
 from sources.protocol import ReadBack, Receipt
 from store.domain.clock import utcnow
@@ -24,12 +24,9 @@ from store.domain.safetext import safe_line
 
 MAX_CHARACTERS = 10_000  # BODY_MAX_LENGTH in crates/utils/src/utils/validation.rs
 KEY_LENGTH = 32  # a longer Idempotency-Key is not looked at
-CLOCKS_DIFFER = timedelta(minutes=10)
 LIMIT, PAGES = 50, 20
 # What goes wrong after the comment is written: it is there all the same.
 AFTERWARDS = {"unknown", "couldnt_like_comment", "couldnt_update_replies", "couldnt_update_person_mentions"}
-# From SURELY on two texts are one (an instance takes tracking out of links and slurs out of words); below MAYBE others.
-SURELY, MAYBE = 0.9, 0.5
 
 
 class LemmyAnswers:
@@ -47,40 +44,32 @@ class LemmyAnswers:
     async def send(self, delivery: Delivery, parent: Mention) -> Receipt:
         if not self._server.secrets:
             raise Refused("this source has no token to answer with; answer on its own page, or give it one")
-        post, _, comment = parent.native_id.partition("/")
-        if not (post + comment).isdecimal():
+        if not re.fullmatch(r"[0-9]{1,18}(/[0-9]{1,18})?", parent.native_id):
             raise Refused("this is not a post or a comment that can be answered from here")
+        post, _, comment = parent.native_id.partition("/")
         body = {"content": delivery.text, "post_id": int(post)} | ({"parent_id": int(comment)} if comment else {})
         now = utcnow()
-        api = await self._server.api(now=now)
+        with posting.before_it_leaves():
+            api = await self._server.api(now=now)
         key = {"Idempotency-Key": fields.digest(delivery.identity)[:KEY_LENGTH]}
-        try:
+        with posting.as_it_leaves():
             answer = await self._server.post(f"/api/{api}/comment", body, key)
-        except Unreachable as error:
-            raise NotSent(str(error)) from None
-        except BadAnswer as error:
-            raise Uncertain(str(error)) from None
         return _receipt(answer, now)
 
     async def read_back(self, delivery: Delivery, parent: Mention) -> ReadBack:
         """Under the parent, newest first, until what is older than the delivery. Raises SourceError where it cannot be
-        read. Left open by what may be this answer in the instance's words, and by the same words from before the
-        delivery: an earlier answer, or this one and two clocks that differ."""
-        now = utcnow()
+        read."""
+        now, since = utcnow(), posting.since(delivery)
         own = await self._server.account_id(now=now)
         if not own:
             raise Unauthorised("there is no token to look with")
-        since = (delivery.tried_at or delivery.created_at) - CLOCKS_DIFFER
-        under, complete = await self._under(parent.native_id, since, own, now)
-        ours = [one for one in under if one.ours and one.parent == parent.native_id]
-        alike = max(ours, key=lambda one: (one.created_at >= since, _likeness(one.text, delivery.text)), default=None)
-        if alike is None:
-            return ReadBack(None, complete)
-        likeness, lately = _likeness(alike.text, delivery.text), alike.created_at >= since
-        if likeness >= SURELY and lately:
-            return ReadBack(Receipt(alike.native_id, alike.external_id, alike.url), complete=True)
-        before = any(_likeness(one.text, delivery.text) >= SURELY for one in ours)
-        return ReadBack(None, complete=complete and not before and not (lately and likeness >= MAYBE))
+        under, whole = await self._under(parent.native_id, since, own, now)
+        ours = [
+            Said(one.text, one.created_at, Receipt(one.native_id, one.external_id, one.url))
+            for one in under
+            if one.ours and one.parent == parent.native_id
+        ]
+        return posting.found(delivery.text, ours, since, whole=whole)
 
     async def _under(self, name: str, since: datetime, own: str, now: datetime) -> tuple[list[NewMention], bool]:
         """(the comments below, whether these are all since then)."""
@@ -103,7 +92,9 @@ class LemmyAnswers:
             unreadable += len(views) - len(read)
             at = fields.text(data.get("next_page"))
             if not fresh or read[-1].created_at < since or (api == V4 and not at):
-                return list(found.values()), not unreadable
+                # Lemmy 1.0 forgets on its v3 what page it was asked for: the same again, and full, is no end.
+                again = not fresh and len(views) >= LIMIT
+                return list(found.values()), not (unreadable or again)
         return list(found.values()), False
 
 
@@ -117,32 +108,23 @@ def _readable(views: list[Any], own: str) -> list[NewMention]:
     return found
 
 
-def _likeness(one: str, other: str) -> float:
-    """From 0 to 1, by letters and digits alone."""
-    from rapidfuzz.distance import Indel
-
-    mine, theirs = _letters(one), _letters(other)
-    if not mine or not theirs:
-        return 1.0 if one.strip() == other.strip() else MAYBE
-    return Indel.normalized_similarity(mine, theirs)
-
-
-def _letters(text: str) -> str:
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text)).casefold()
-
-
 def _receipt(answer: Answer, now: datetime) -> Receipt:
     """Raises what the answer calls for. Only what certainly was not posted is Refused."""
-    status, why = answer.status, reason(answer)
-    if 200 <= status < 300:
-        try:
-            told = answer.json()
-            posted = from_view(told.get("comment_view") if isinstance(told, dict) else None, own="")
-        except (BadAnswer, ValueError) as error:
-            raise Uncertain(f"answered {status}, but not with a comment ({error})") from None
-        return Receipt(posted.native_id, posted.external_id, posted.url)
-    if status in (401, 429) or why in CROWDED:
+    why = reason(answer) if answer.status >= 400 else ""
+    if why in CROWDED | CLOSED:
         checked(answer, now)
-    if 400 <= status < 500 and status not in (408, 409, 422, 425) and why not in AFTERWARDS:
-        raise Refused(f"refused with {status}: {safe_line(why) or 'no reason given'}")
-    raise Uncertain(f"answered {status}; it may have been posted")
+    if why in AFTERWARDS:
+        raise Uncertain(f"answered {answer.status} ({why}); it may have been posted")
+    undecided = posting.UNDECIDED | {422}  # said of an Idempotency-Key that was seen before
+    posting.taken(answer, lambda one: checked(one, now), lambda one: safe_line(why) or "no reason given",
+                  undecided=undecided)  # fmt: skip
+    told = posting.document(answer)
+    view = told.get("comment_view") if isinstance(told, dict) else None
+    try:
+        name = native_id(view)
+        address = fields.identifier(told["comment_view"]["comment"]["ap_id"])
+    except (ValueError, KeyError, TypeError):
+        raise posting.no_post(answer) from None
+    if not address:
+        raise posting.no_post(answer)
+    return Receipt(name, address, fields.web_url(address))

@@ -106,7 +106,7 @@ class Server:
                 continue
             for name in place:
                 told = told.get(name) if isinstance(told, dict) else None
-            if version := re.match(r"(\d+)\.\d", fields.text(told)):
+            if version := re.match(r"(\d{1,4})\.\d", fields.text(told)):
                 self._api = V4 if int(version[1]) >= 1 else V3
                 return self._api
         return ""

@@ -10,7 +10,7 @@ from typing import Any
 
 from sources.adapters import fields
 from sources.adapters.lemmy_server import host
-from store.domain.mention import JsonObject, MentionType, NewAuthor, NewMention
+from store.domain.mention import UNKNOWN_AUTHOR, JsonObject, MentionType, NewAuthor, NewMention
 
 NETWORK = "lemmy"
 
@@ -25,7 +25,7 @@ def from_view(view: Any, *, own: str, direct: bool = False) -> NewMention:
     changed = item.get("updated") or item.get("updated_at")
     words = fields.text(item.get("content" if comment else "body"))
     link = "" if comment else fields.web_url(item.get("url"))
-    creator = _part(view, "creator")
+    creator = view["creator"] if isinstance(view.get("creator"), dict) else {}
     return NewMention(
         network=NETWORK,
         external_id=name,
@@ -75,7 +75,7 @@ def _author(creator: JsonObject) -> NewAuthor:
     """user@host, also for an account of the instance itself, so that it is one author wherever it is read."""
     name, url = fields.identifier(creator.get("name")), creator.get("actor_id") or creator.get("ap_id")
     if not name:
-        raise ValueError("no author")
+        return NewAuthor(UNKNOWN_AUTHOR)
     home = host(url)
     return NewAuthor(f"{name}@{home}" if home else name, fields.text(creator.get("display_name")), fields.web_url(url))
 

@@ -29,7 +29,7 @@ from store.domain.words import folded_words
 
 DEFAULT_URL = "https://lobste.rs"
 PER_PAGE = 25
-PAGES_A_POLL = 8  # 30 requests a minute and 100 in ten minutes are allowed
+PAGES_A_POLL = 8  # of lobste.rs, which allows 30 requests a minute and 100 in ten minutes
 OVERLAP = int(timedelta(hours=6).total_seconds())
 SLOWEST = timedelta(minutes=2)  # for so long lobste.rs keeps its lists, and it asks to be left in peace
 LOOKED_UP = 5
@@ -67,7 +67,8 @@ class Lobsters:
         self._http = setup.http
         self._url = (config.url or DEFAULT_URL).rstrip("/")
         self._backfill = config.backfill
-        self._slow = SLOWEST if config.every < SLOWEST and not config.url else None
+        self._public = not config.url
+        self._slow = SLOWEST if config.every < SLOWEST and self._public else None
         nodes = [query.parse(watch.query) for watch in setup.watches]
         self._words = {word for node in nodes if node is not None for word in query.words_of(node)}
         self._lists = {"stories": "/newest"} | {
@@ -90,10 +91,11 @@ class Lobsters:
             return await self._stories(path, window, place["floor"], now)
 
         for gap in list(place["gaps"]):
-            async for page in gaps.closed(place, gap, ask, deepest=gaps.ENDLESS, overlap=0):
-                yield replace(page, bookmark=deepcopy(place), next_poll_at=wish)
+            async for page in gaps.closed(place, gap, ask, deepest=gaps.ENDLESS, overlap=0, latest=gaps.seconds(now)):
                 left -= 1
-                if left == 0:
+                cut = self._public and left == 0 and bool(place["gaps"])
+                yield replace(page, bookmark=deepcopy(place), next_poll_at=now + SLOWEST if cut else wish)
+                if cut:
                     return
 
     async def recheck(self, mentions: Sequence[Mention], *, now: datetime) -> Page | None:
@@ -162,7 +164,8 @@ class Lobsters:
             names.append(mention.native_id)
             if mention.native_id not in known and gaps.seconds(mention.created_at) >= floor:
                 mentions.append(mention)
-        newest = max((gaps.seconds(one.created_at) for one in mentions), default=mark.get("newest", floor))
+        times = [gaps.seconds(one.created_at) for one in mentions if one.created_at <= now]
+        newest = max(times, default=mark.get("newest", floor))
         oldest = min((one.created_at for one in mentions), default=now)
         since = datetime.fromtimestamp(mark["newest"], UTC) if mark.get("newest") else None
         missed = since is not None and mentions and not known & set(names) and oldest > since
@@ -198,7 +201,8 @@ class Lobsters:
         """Raises SourceError; RateLimited with the server's own time, which is one of the clock or seconds."""
         answer = await self._http.fetch(Request("GET", f"{self._url}{path}"))
         told = fields.count(answer.headers.get("ratelimit-reset")) or 0
-        reset = datetime.fromtimestamp(told, UTC) if told > 10**9 else now + timedelta(seconds=told)
+        wait = told - gaps.seconds(now) if told > 10**9 else told
+        reset = now + timedelta(seconds=max(0, min(wait, 86_400)))
         return whole(answer, now=now, reset=reset if told and answer.status == 429 else None)
 
 

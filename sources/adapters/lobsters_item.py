@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from sources.adapters import fields
 from sources.errors import BadAnswer
-from store.domain.mention import JsonObject, MentionType, NewAuthor, NewMention
+from store.domain.mention import UNKNOWN_AUTHOR, JsonObject, MentionType, NewAuthor, NewMention
 
 NETWORK = "lobsters"
 A_MOMENT = timedelta(minutes=1)
@@ -115,12 +115,10 @@ def _mention(
     thread: str = "",
     edited_at: datetime | None = None,
 ) -> NewMention:
-    if not login:
-        raise ValueError("nobody wrote it")
     return NewMention(
         network=NETWORK,
         external_id=f"{urlsplit(base).netloc}/{native}",
-        author=NewAuthor(login, url=f"{base}/~{quote(login)}"),
+        author=NewAuthor(login, url=f"{base}/~{quote(login)}") if login else NewAuthor(UNKNOWN_AUTHOR),
         created_at=created_at,
         html=html or None,
         title=title,

@@ -27,7 +27,6 @@ from store.domain.poll import Cursor, Rejected
 
 PAGE = 50
 PAGE_BYTES = 8 * 1024 * 1024
-WALK_PAGES = 40
 WHOLE = 2 * 1024 * 1024  # of a larger mail only the beginning is read
 BEGINNING = 512 * 1024
 A_DAY = timedelta(days=1)
@@ -137,7 +136,7 @@ class Mail(MailAnswers):
                 mark["newest"] = last
                 given += 1
                 yield replace(page, bookmark=dict(mark))
-            async for page in self._walk(imap, name, mark, now):
+            async for page in self._walk(imap, name, mark):
                 given += 1
                 yield page
             if not given:
@@ -162,8 +161,8 @@ class Mail(MailAnswers):
         while not await pause(stop, REISSUE):
             pass
 
-    async def _walk(self, imap: Imap, name: str, mark: JsonObject, now: datetime) -> AsyncIterator[Page]:
-        """Go on with what lay there before first contact, a bounded number of pages."""
+    async def _walk(self, imap: Imap, name: str, mark: JsonObject) -> AsyncIterator[Page]:
+        """Go on with what lay there before first contact."""
         if mark["walked"] >= mark["until"]:
             return
         since = datetime.fromisoformat(mark["since"]) if mark["since"] else None
@@ -174,16 +173,11 @@ class Mail(MailAnswers):
             for uid in await imap.search(f"UID {mark['walked'] + 1}:{mark['until']}{day}")
             if mark["walked"] < uid <= mark["until"]
         ]
-        pages = 0
         async for page, last in self._read(imap, name, old, since):
-            pages += 1
             mark["walked"] = mark["until"] if last == old[-1] else last
-            rest = pages == WALK_PAGES and mark["walked"] < mark["until"]
-            yield replace(page, bookmark=dict(mark), next_poll_at=now if rest else None)
-            if rest:
-                return
+            yield replace(page, bookmark=dict(mark))
         mark["walked"] = mark["until"]
-        if not pages:
+        if not old:
             yield Page(f"{name} up to {mark['until']}", bookmark=dict(mark))
 
     async def _read(

@@ -25,6 +25,7 @@ COMMAND_SECONDS = 60.0
 LINE_LIMIT = 16 * 1024 * 1024  # a search among a million mails is answered in one line
 LITERAL_LIMIT = 8 * 1024 * 1024
 ANSWER_LIMIT = 64 * 1024 * 1024
+LITERALS = 100  # in one line
 _LITERAL = re.compile(rb"\{(\d{1,12})\+?\}\r?\n$")
 _CODE = re.compile(r"\[([A-Z][A-Z0-9-]*)")
 _BUSY = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "OVERQUOTA", "THROTTLED"})
@@ -85,7 +86,7 @@ class Imap:
         except Refusal as error:
             raise BadAnswer(f"the mailbox {mailbox} cannot be opened ({error}); correct `mailbox` or `sent`") from None
         said = b"\n".join(line.text for line in lines)
-        validity, next_uid = (re.search(rb"\[%s (\d+)" % name, said) for name in (b"UIDVALIDITY", b"UIDNEXT"))
+        validity, next_uid = (re.search(rb"\[%s (\d{1,20})\b" % name, said) for name in (b"UIDVALIDITY", b"UIDNEXT"))
         if validity is None:
             raise BadAnswer(f"{self._where} does not say how long its ids hold (UIDVALIDITY)")
         top = int(next_uid[1]) - 1 if next_uid else max(await self.search("ALL"), default=0)
@@ -95,7 +96,7 @@ class Imap:
         """The uids of mails, ascending."""
         lines = await self._command(f"UID SEARCH {criteria}")
         found = [line.text.split()[2:] for line in lines if line.text[:8].upper() == b"* SEARCH"]
-        return sorted({int(uid) for uids in found for uid in uids if uid.isdigit()})
+        return sorted({int(uid) for uids in found for uid in uids if uid.isdigit() and len(uid) <= 20})
 
     async def fetch(self, uids: Sequence[int], items: str) -> dict[int, Fetched]:
         """What the server gives of these mails; one that is gone meanwhile is left out."""
@@ -249,6 +250,8 @@ class Imap:
                 line.text += part[: literal.start()] if literal else part.rstrip(b"\r\n")
                 if literal is None:
                     return line
+                if len(line.literals) == LITERALS:
+                    raise BadAnswer(f"{self._where} sends more than was asked for")
                 line.literals.append(await self._reader.readexactly(int(literal[1])))
                 size += int(literal[1])
                 line.text += b"{}"
@@ -330,10 +333,10 @@ def _quoted(text: str) -> str:
 
 def _fetched(line: _Line) -> Fetched | None:
     head = re.match(rb"\* \d+ FETCH \(", line.text, re.IGNORECASE)
-    uid = re.search(rb"[( ]UID (\d+)", line.text, re.IGNORECASE)
+    uid = re.search(rb"[( ]UID (\d{1,20})\b", line.text, re.IGNORECASE)
     if head is None or uid is None:
         return None
-    size = re.search(rb"RFC822\.SIZE (\d+)", line.text, re.IGNORECASE)
+    size = re.search(rb"RFC822\.SIZE (\d{1,20})\b", line.text, re.IGNORECASE)
     date = re.search(rb'INTERNALDATE "([^"]+)"', line.text, re.IGNORECASE)
     body = re.search(rb'BODY\[[^\]]*\](?:<\d+>)? (\{\}|"((?:[^"\\]|\\.)*)"|NIL)', line.text, re.IGNORECASE)
     content = None

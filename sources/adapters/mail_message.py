@@ -153,6 +153,7 @@ def _mention(message: EmailMessage, raw: bytes, undated: datetime, cut: str = ""
         native_id=name,
         parent=(answered or references or [""])[-1],
         thread=references[0] if references else "" if answered else name,
+        visibility="direct",
         raw=raw[: fields.RAW_LIMIT],
     )
 

@@ -12,6 +12,7 @@ deleted; once a day all of them (`scanned`), because a post that the server fetc
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +22,7 @@ from sources.adapters import fields
 from sources.adapters.mastodon_answer import MastodonAnswers
 from sources.adapters.mastodon_server import Got, Params, Server
 from sources.adapters.mastodon_status import from_status, order
-from sources.asks import asks
+from sources.asks import Ask, asks
 from sources.errors import BadAnswer, SourceError, Unauthorised
 from sources.protocol import Option, Page, Setup, SourceType
 from sources.status import whole
@@ -30,10 +31,10 @@ from store.domain.mention import JsonObject, Mention, NewMention
 from store.domain.poll import Cursor, Rejected
 
 DEFAULT_URL = "https://mastodon.social"
-A_DAY = timedelta(days=1)
+A_DAY, AN_HOUR = timedelta(days=1), timedelta(hours=1)
 LOOK_EVERY = timedelta(minutes=15)
 SCAN_PAGES = 50
-SEARCH_LIMIT, SEARCH_PAGES = 40, 10
+SEARCH_LIMIT, SEARCH_PAGES = 40, 250  # its index gives 10,000 hits and no more
 SEARCH_OVERLAP = timedelta(days=2)
 BATCH = 20  # ids[] of GET /api/v1/statuses (app/controllers/api/v1/statuses_controller.rb)
 
@@ -131,7 +132,7 @@ class Mastodon(MastodonAnswers):
         line = self._lines.get(cursor.stream)
         found = self._search(cursor.stream, mark, now) if line is None else self._timeline(line, mark, now)
         async for page in found:
-            yield replace(page, bookmark=dict(mark))
+            yield replace(page, bookmark=deepcopy(mark))
             if page.next_poll_at is not None:
                 return
 
@@ -183,8 +184,9 @@ class Mastodon(MastodonAnswers):
             seen |= fresh
             if read.ids and not mark.get("newest"):
                 mark["newest"] = read.ids[0]
-            # Ids follow arrival and not the time of writing: one old post in a page is not yet the end.
-            if fresh and any(floor is None or at >= floor for at in read.times):
+            # Ids follow arrival and not the time of writing: one old post in a page is not yet the end, nor is a page
+            # of what is none of ours.
+            if fresh and (floor is None or not read.times or any(at >= floor for at in read.times)):
                 mark["below"] = read.below or read.ids[-1]
             else:
                 for name in ("walking", "below"):
@@ -256,35 +258,59 @@ class Mastodon(MastodonAnswers):
         return _Read(ids if ascending else ids[::-1], times, page, got.below)
 
     async def _search(self, stream: str, mark: JsonObject, now: datetime) -> AsyncIterator[Page]:
-        """Sorted by relevance, so there is no place to go on from: what was written lately is asked for whole."""
+        """There is no place to go on from: what was written lately is asked for again. Of every question the bookmark
+        has `newest`, when it was `asked`, and when last all that is asked for was read (`whole`)."""
         floor, own = _time(mark["floor"]), await self._server.account_id(now=now)
-        newest = _time(mark.get("newest", ""))
-        since = max((at for at in (floor, newest and newest - SEARCH_OVERLAP) if at), default=None)
         plain = (await self._server.facts()).plain_search
+        stored, questions = mark.get("asks", {}), self._asks[stream]
+        none: JsonObject = {"newest": "", "asked": "", "whole": ""}
+        mark["asks"] = {ask.text: dict(stored.get(ask.text, none)) for ask in questions}
+        # A turn, or our share of requests, may end in the middle: what has waited longest is asked first.
+        for ask in sorted(questions, key=lambda ask: str(mark["asks"][ask.text]["asked"])):
+            place = mark["asks"][ask.text]
+            place["asked"] = now.isoformat()
+            async for page in self._hits(ask, place, floor, own, now, plain=plain):
+                yield page
+
+    async def _hits(
+        self, ask: Ask, place: JsonObject, floor: datetime | None, own: str, now: datetime, *, plain: bool
+    ) -> AsyncIterator[Page]:
+        """Where hits come by their time, those down to a little before the newest known are enough; once an hour, and
+        where they come in another order, all are read."""
+        newest, whole = _time(place["newest"]), _time(place["whole"])
+        since = max((at for at in (floor, newest and newest - SEARCH_OVERLAP) if at), default=None)
         after = f" after:{(since - A_DAY).date().isoformat()}" if since and not plain else ""
-        times: list[datetime] = [newest] if newest else []
-        questions = self._asks[stream]
-        for ask in questions:
-            seen: set[str] = set()
-            for number in range(SEARCH_PAGES):
-                words = " ".join(term.words for term in ask.terms) if plain else f"{ask.text}{after}"
-                params = (("q", words), ("type", "statuses"), ("limit", str(SEARCH_LIMIT)))
-                offset = (("offset", str(number * SEARCH_LIMIT)),) if number else ()
-                got = await self._server.get("/api/v2/search", params + offset, now=now)
-                if not isinstance(got.data, dict) or not isinstance(got.data.get("statuses"), list):
-                    raise BadAnswer(f"{self._server.url} answered a search without statuses")
-                got = replace(got, data=got.data["statuses"])
-                read = self._understood(got, f"search {words} page {number}", floor, own, direct=False)
-                fresh = set(read.ids) - seen
-                seen |= fresh
-                times += read.times
-                last = not fresh or len(read.ids) < SEARCH_LIMIT or number == SEARCH_PAGES - 1
-                if last and ask is questions[-1] and times:
-                    mark["newest"] = min(max(times), now).isoformat()
-                cut = last and fresh and len(read.ids) >= SEARCH_LIMIT  # the server has more than we ask for
-                yield replace(read.page, gap_seconds=(now - (since or now)).total_seconds()) if cut else read.page
-                if last:
-                    break
+        words = " ".join(term.words for term in ask.terms) if plain else f"{ask.text}{after}"
+        enough = newest - LOOK_EVERY if newest and whole and now - whole < AN_HOUR else None
+        seen: set[str] = set()
+        times: list[datetime] = []  # newest first, as long as they come so
+        latest, in_order = newest, True
+        for number in range(SEARCH_PAGES):
+            params = (("q", words), ("type", "statuses"), ("limit", str(SEARCH_LIMIT)))
+            offset = (("offset", str(number * SEARCH_LIMIT)),) if number else ()
+            got = await self._server.get("/api/v2/search", params + offset, now=now)
+            if not isinstance(got.data, dict) or not isinstance(got.data.get("statuses"), list):
+                raise BadAnswer(f"{self._server.url} answered a search without statuses")
+            got = replace(got, data=got.data["statuses"])
+            read = self._understood(got, f"search {words} page {number}", floor, own, direct=False)
+            fresh = set(read.ids) - seen
+            seen |= fresh
+            latest = max((at for at in (latest, *read.times) if at and at <= now), default=None)
+            times = [*times[-1:], *read.times[::-1]]
+            in_order = in_order and times == sorted(times, reverse=True)
+            # A page may be short because some of it is not for us to see.
+            end = not fresh or bool(enough and len(read.ids) < SEARCH_LIMIT)
+            last = end or number == SEARCH_PAGES - 1
+            if not last and enough and in_order and times and times[0] < enough:
+                last = True
+            elif last:
+                place["whole"] = now.isoformat()
+            if last and latest:
+                place["newest"] = latest.isoformat()
+            lost = last and not end and number == SEARCH_PAGES - 1  # the server has more than it lets us ask for
+            yield replace(read.page, gap_seconds=(now - (since or now)).total_seconds()) if lost else read.page
+            if last:
+                return
 
     async def _statuses(self, names: Sequence[str]) -> dict[str, Any]:
         """Many at once, by id; what an older server does not answer is looked up one by one."""

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from sources.adapters import fields
+from sources.adapters import fields, posting
 from sources.adapters.mastodon_server import Server, reset_time
 from sources.adapters.mastodon_status import VISIBILITIES
-from sources.errors import BadAnswer, NotSent, Refused, Unauthorised, Uncertain, Unreachable
+from sources.adapters.posting import Said
+from sources.errors import BadAnswer, Refused, Unauthorised
 from sources.http import Answer
 from sources.protocol import ReadBack, Receipt
 from sources.status import whole
@@ -26,11 +26,7 @@ from store.domain.delivery import Delivery
 from store.domain.mention import Mention
 from store.domain.safetext import safe_line
 
-CLOCKS_DIFFER = timedelta(minutes=10)
-OWN_LATEST = 40
-# How much of the letters and digits of two texts is the same: from SURELY on it is one text, rewritten by the server;
-# below MAYBE it is another. So few as SHORT tell nothing.
-SURELY, MAYBE, SHORT = 0.9, 0.5, 8
+OWN_LATEST, PAGES = 40, 10
 # The context of a thread ends here (CONTEXT_LIMIT in app/controllers/api/v1/statuses_controller.rb).
 CONTEXT_LIMIT = 4096
 _MENTION = re.compile(r"(?<![\w/@])@(\w+(?:[\w.-]*\w)?)(?:@((?:[\w-]+\.)*[\w-]+(?::\d+)?))?", re.IGNORECASE)
@@ -55,41 +51,46 @@ class MastodonAnswers:
             raise Refused("this source has no token to answer with; answer on its own page, or give it one")
         form = (
             ("status", self._addressed(delivery.text, parent.author.handle)),
-            ("in_reply_to_id", parent.native_id),
+            ("in_reply_to_id", posting.place(parent)),
             ("visibility", self._kept_as_private(delivery.visibility, parent.visibility)),
         )
-        try:
+        with posting.as_it_leaves():
             answer = await self._server.post("/api/v1/statuses", form, {"Idempotency-Key": delivery.identity})
-        except Unreachable as error:
-            raise NotSent(str(error)) from None
-        except BadAnswer as error:
-            raise Uncertain(str(error)) from None
         return _receipt(answer, utcnow())
 
     async def read_back(self, delivery: Delivery, parent: Mention) -> ReadBack:
-        """Under the parent, then among our own latest posts. Raises SourceError where either cannot be read. Left open
-        by an answer that may be this one in the server's words, and by the same words from before the delivery: an
-        earlier answer, or this one and two clocks that differ."""
+        """Under the parent, then among our own latest posts. Raises SourceError where either cannot be read."""
         if not self._server.secrets:
             raise Unauthorised("there is no token to look with")
-        now = utcnow()
-        since = (delivery.tried_at or delivery.created_at) - CLOCKS_DIFFER
-        sent = self._addressed(delivery.text, parent.author.handle)
+        now, since = utcnow(), posting.since(delivery)
+        sent = _unnamed(self._addressed(delivery.text, parent.author.handle))
         own = await self._server.account_id(now=now)
         if not own:
             raise BadAnswer(f"{self._server.url} does not say whose token it is, so no answer can be told for ours")
         parents = await self._names(parent.native_id, now)
         under, under_whole = await self._under(parent.native_id, now)
-        likeness, found = _most_alike(under, own, parents, sent, since)
-        if likeness >= SURELY:
-            return ReadBack(found, complete=True)
-        latest = (await self._server.list(f"/api/v1/accounts/{own}/statuses", _LATEST, now=now)).data
-        far_enough = len(latest) < OWN_LATEST or any(_written(one) < since for one in latest)
-        likeness, found = _most_alike([*under, *latest], own, parents, sent, since)
-        if likeness >= SURELY:
-            return ReadBack(found, complete=True)
-        before, _ = _most_alike([*under, *latest], own, parents, sent, fields.EARLIEST)
-        return ReadBack(None, complete=under_whole and far_enough and likeness < MAYBE and before < SURELY)
+        back = posting.found(sent, _answers(under, own, parents), since, whole=under_whole)
+        if back.found is not None:
+            return back
+        latest, latest_whole = await self._latest(own, since, now)
+        both = _answers([*under, *latest], own, parents)
+        return posting.found(sent, both, since, whole=under_whole and latest_whole)
+
+    async def _latest(self, own: str, since: datetime, now: datetime) -> tuple[list[Any], bool]:
+        """(our own posts, whether these are all since then): some servers give fewer a page than they are asked for."""
+        found: dict[str, Any] = {}
+        below: tuple[tuple[str, str], ...] = ()
+        for _ in range(PAGES):
+            params = (("limit", str(OWN_LATEST)), ("exclude_reblogs", "true"), *below)
+            page = (await self._server.list(f"/api/v1/accounts/{quote(own, safe='')}/statuses", params, now=now)).data
+            fresh = {name: post for post in page if (name := _name(post)) and name not in found}
+            found |= fresh
+            if not fresh:
+                return list(found.values()), not page or len(page) < OWN_LATEST
+            if any(_written(post) < since for post in page):
+                return list(found.values()), True
+            below = (("max_id", next(reversed(fresh))),)
+        return list(found.values()), False
 
     async def _names(self, name: str, now: datetime) -> set[str]:
         """The ids that an answer may name as its parent: on snac a post that is edited gets another one, and is still
@@ -128,26 +129,24 @@ class MastodonAnswers:
         return max(known, key=VISIBILITIES.index, default="direct")
 
 
-_LATEST = (("limit", str(OWN_LATEST)), ("exclude_reblogs", "true"))
+def _answers(posts: list[Any], own: str, parents: set[str]) -> list[Said]:
+    """Our posts under this parent."""
+    return [
+        Said(
+            _unnamed(_plain(fields.text(post.get("content")))),
+            _written(post),
+            Receipt(_name(post), fields.identifier(post.get("uri")), fields.web_url(post.get("url"))),
+        )
+        for post in posts
+        if _name(post)
+        and isinstance(post.get("account"), dict)
+        and fields.identifier(post["account"].get("id")) == own
+        and fields.identifier(post.get("in_reply_to_id")) in parents
+    ]
 
 
-def _most_alike(
-    posts: list[Any], own: str, parents: set[str], sent: str, since: datetime
-) -> tuple[float, Receipt | None]:
-    """(how alike, which): of our posts under this parent, none older than the delivery, the one most like it."""
-    best: tuple[float, Receipt | None] = 0.0, None
-    for post in posts:
-        if (
-            isinstance(post, dict)
-            and isinstance(post.get("account"), dict)
-            and fields.identifier(post["account"].get("id")) == own
-            and fields.identifier(post.get("in_reply_to_id")) in parents
-            and (name := fields.identifier(post.get("id")))
-            and _written(post) >= since
-            and (likeness := _likeness(_plain(fields.text(post.get("content"))), sent)) > best[0]
-        ):
-            best = likeness, Receipt(name, fields.identifier(post.get("uri")), fields.web_url(post.get("url")))
-    return best
+def _name(post: Any) -> str:
+    return fields.identifier(post.get("id")) if isinstance(post, dict) else ""
 
 
 def _written(post: Any) -> datetime:
@@ -162,23 +161,9 @@ def _plain(content: str) -> str:
     return html.unescape(re.sub(r"<[^<>]*>", "", re.sub(r"<br\b[^<>]*>|</p>", " ", content)))
 
 
-def _likeness(one: str, other: str) -> float:
-    """From 0 to 1. Not every server keeps the words to the letter: snac reads Markdown and makes `<3` an emoji."""
-    from rapidfuzz.distance import Indel
-
-    if _bare(one) == _bare(other):
-        return 1.0
-    mine, theirs = _letters(one), _letters(other)
-    return MAYBE if min(len(mine), len(theirs)) < SHORT else Indel.normalized_similarity(mine, theirs)
-
-
-def _bare(text: str) -> str:
-    return re.sub(r"\s+", "", _MENTION.sub(r"@\1", unicodedata.normalize("NFC", text)))
-
-
-def _letters(text: str) -> str:
-    """What is left of it wherever it is read; whom it names says nothing about who wrote what."""
-    return re.sub(r"[\W_]+", "", _MENTION.sub("", unicodedata.normalize("NFKC", text))).casefold()
+def _unnamed(text: str) -> str:
+    """Whom it names says nothing about who wrote what, and every server writes it another way."""
+    return _MENTION.sub("", text)
 
 
 def _words(answer: Answer) -> str:
@@ -193,18 +178,8 @@ def _words(answer: Answer) -> str:
 
 def _receipt(answer: Answer, now: datetime) -> Receipt:
     """Raises what the status calls for. Only what certainly was not posted is Refused."""
-    status = answer.status
-    if 200 <= status < 300:
-        try:
-            post = answer.json()
-        except BadAnswer as error:
-            raise Uncertain(str(error)) from None
-        name = fields.identifier(post.get("id")) if isinstance(post, dict) else ""
-        if not name:
-            raise Uncertain(f"answered {status} without a post")
-        return Receipt(name, fields.identifier(post.get("uri")), fields.web_url(post.get("url")))
-    if status in (401, 429):
-        whole(answer, now=now, reset=reset_time(answer.headers, now))
-    if 400 <= status < 500 and status not in (408, 409, 425):
-        raise Refused(f"refused with {status}: {_words(answer)}")
-    raise Uncertain(f"answered {status}; it may have been posted")
+    posting.taken(answer, lambda one: whole(one, now=now, reset=reset_time(one.headers, now)), _words)
+    post = posting.document(answer)
+    if not _name(post):
+        raise posting.no_post(answer)
+    return Receipt(_name(post), fields.identifier(post.get("uri")), fields.web_url(post.get("url")))

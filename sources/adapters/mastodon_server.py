@@ -70,8 +70,8 @@ class Server:
         return got
 
     async def account_id(self, *, now: datetime) -> str:
-        """The id of our own account here; "" without a token, and where the server cannot say now: what it gives is read
-        all the same. Raises SourceError where the token is refused or the limit reached."""
+        """The id of our own account here; "" without a token, and where the server cannot say now: what it gives is
+        read all the same. Raises SourceError where the token is refused or the limit reached."""
         if not self.secrets:
             return ""
         if not self._account:
@@ -119,7 +119,7 @@ def _facts(instance: Any) -> Facts:
     for name in ("configuration", "statuses"):
         known = known.get(name) if isinstance(known, dict) else None
     known = known if isinstance(known, dict) else {}
-    version = re.match(r"(\d+)\.(\d+)\.", fields.text(told.get("version")))
+    version = re.match(r"(\d{1,4})\.(\d{1,4})\.", fields.text(told.get("version")))
     is_mastodon = version is not None and "(" not in told["version"] and (int(version[1]), int(version[2])) >= (4, 2)
     return Facts(
         fields.count(known.get("max_characters")) or MAX_CHARACTERS,

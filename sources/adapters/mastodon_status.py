@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sources.adapters import fields
-from store.domain.mention import JsonObject, NewAuthor, NewMention
+from store.domain.mention import UNKNOWN_AUTHOR, JsonObject, NewAuthor, NewMention
 
 NETWORK = "mastodon"
 _TAG_OR_BREAK = re.compile(r"<[^<>]*>|\n")
@@ -20,9 +20,9 @@ def from_status(status: Any, *, host: str, own: str, direct: bool = False) -> Ne
 
     Its identity is the `uri`, the same on every server; its `id` and that of its parent are this server's.
     """
-    if not isinstance(status, dict) or not isinstance(status.get("account"), dict):
+    if not isinstance(status, dict):
         raise ValueError("not a status")
-    account: JsonObject = status["account"]
+    account: JsonObject = status["account"] if isinstance(status.get("account"), dict) else {}
     native, uri = fields.identifier(status.get("id")), fields.identifier(status.get("uri"))
     if not native or not uri:
         raise ValueError("a status without id or uri")
@@ -61,7 +61,7 @@ def handle(account: JsonObject, host: str) -> str:
     """user@host, also for an account of the server itself, so that it is one author wherever it is read."""
     acct = fields.identifier(account.get("acct")) or fields.identifier(account.get("username"))
     if not acct:
-        raise ValueError("a status without an author")
+        return UNKNOWN_AUTHOR
     if "@" in acct:
         return acct
     home = urlsplit(fields.web_url(account.get("url"))).netloc.rpartition("@")[2].lower()

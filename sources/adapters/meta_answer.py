@@ -7,25 +7,22 @@ https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/refe
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from difflib import SequenceMatcher
+from datetime import datetime
 
-from sources.adapters import fields
+from sources.adapters import fields, posting
 from sources.adapters.meta_graph import Blocked, Graph, Missing
-from sources.errors import BadAnswer, NotSent, RateLimited, Refused, Unauthorised, Uncertain, Unreachable
+from sources.adapters.posting import IN_LETTERS, Said
+from sources.errors import RateLimited, Refused, Unauthorised, Uncertain, Unreachable
 from sources.http import Answer
 from sources.protocol import ReadBack, Receipt
 from sources.status import whole
 from store.domain.clock import utcnow
 from store.domain.delivery import Delivery
-from store.domain.mention import Mention, MentionType, NewMention
+from store.domain.mention import UNKNOWN_AUTHOR, Mention, MentionType, NewMention
 
-CLOCKS_DIFFER = timedelta(minutes=10)
 READ_PAGES = 20
-MAYBE = 0.5  # so alike, a text may be ours in the network's words
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +58,21 @@ class MetaAnswers:
         if not self._graph.can_answer:
             raise Refused("this source has no token to answer with; answer on its own page, or give it one")
         self.allowed(parent)
-        try:
-            answer = await self._graph.post(f"{parent.native_id}/{self.edge}", (("message", delivery.text),))
-        except Unreachable as error:
-            raise NotSent(str(error)) from None
-        except BadAnswer as error:
-            raise Uncertain(str(error)) from None
+        with posting.as_it_leaves():
+            path = f"{posting.place(parent, '[0-9_]+')}/{self.edge}"
+            answer = await self._graph.post(path, (("message", delivery.text),))
         return self._receipt(answer, parent, utcnow())
 
     def allowed(self, parent: Mention) -> None:
         """Raises Refused where nobody may answer this by program."""
 
     async def read_back(self, delivery: Delivery, parent: Mention) -> ReadBack:
-        """Under the parent and, because an answer to an answer stands beside it, under the comment above. Left open by
-        what may be ours in other words, by what says the same without saying whose it is, and by the same words of ours
-        from before the delivery."""
+        """Under the parent and, because an answer to an answer stands beside it, under the comment above."""
         if not self._graph.can_answer:
             raise Unauthorised("there is no token to look with")
-        now, since = utcnow(), (delivery.tried_at or delivery.created_at) - CLOCKS_DIFFER
-        sent, doubt, whole_read = _bare(delivery.text), False, True
+        now, since = utcnow(), posting.since(delivery)
+        said: list[Said] = []
+        all_read = True
         places = [parent.native_id]
         if parent.type is MentionType.COMMENT and parent.parent and parent.parent != parent.thread:
             places.append(parent.parent)
@@ -90,18 +83,17 @@ class MetaAnswers:
                     under = await self.under(place, parent, after, now)
                 except Missing:  # it is gone, and what stood under it
                     break
-                doubt |= under.unread
+                all_read &= not under.unread
                 for one in under.mentions:
-                    likeness = _likeness(_bare(one.text), sent)
-                    if likeness == 1.0 and one.ours and one.created_at >= since:
-                        return ReadBack(Receipt(one.native_id, one.external_id, one.url), complete=True)
-                    doubt |= likeness == 1.0 or (one.ours and one.created_at >= since and likeness >= MAYBE)
+                    nobodys = one.author.handle == UNKNOWN_AUTHOR
+                    receipt = Receipt(one.native_id, one.external_id, one.url)
+                    said.append(Said(one.text, one.created_at, receipt, None if nobodys and not one.ours else one.ours))
                 after = under.after
                 if not after:
                     break
             else:
-                whole_read = False
-        return ReadBack(None, complete=whole_read and not doubt)
+                all_read = False
+        return posting.found(delivery.text, said, since, whole=all_read, surely=IN_LETTERS)
 
     def _receipt(self, answer: Answer, parent: Mention, now: datetime) -> Receipt:
         """Raises what the answer calls for. Only what certainly was not posted is Refused."""
@@ -112,28 +104,15 @@ class MetaAnswers:
             raise Uncertain(f"{error}; it may have been posted")
         if error is not None:
             raise Refused(str(error))
-        status = answer.status
-        if status in (401, 403, 429):
+        if answer.status == 403:
             whole(answer, now=now)
-        if 400 <= status < 500 and status not in (408, 409, 425):
-            raise Refused(f"refused with {status}")
-        try:
-            told = answer.json() if status < 300 else None
-        except BadAnswer as bad:
-            raise Uncertain(str(bad)) from None
+        posting.taken(answer, lambda one: whole(one, now=now), lambda one: "no reason given")
+        told = posting.document(answer)
         name = fields.identifier(told.get("id")) if isinstance(told, dict) else ""
         if not name:
-            raise Uncertain(f"answered {status} without a comment; it may have been posted")
+            raise posting.no_post(answer)
         return Receipt(name, name, self.address(name, parent))
 
     def address(self, name: str, parent: Mention) -> str:
         """Where our answer is to be seen."""
         return parent.url
-
-
-def _bare(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).split())
-
-
-def _likeness(one: str, other: str) -> float:
-    return 1.0 if one == other else SequenceMatcher(None, one, other, autojunk=False).quick_ratio() * 0.99

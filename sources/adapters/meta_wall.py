@@ -26,7 +26,7 @@ from store.domain.mention import JsonObject, NewMention
 from store.domain.poll import Rejected
 
 NEWEST_POSTS = 300
-SWEEP_PAGES, WALK_PAGES, WALKS = 10, 20, 4
+WALKS = 4
 LOST = 3  # posts whose comments cannot be had: one that Meta always stumbles over hides no other, more are an outage
 OVERLAP = timedelta(hours=1)  # a comment that was held for review appears later than it was written
 
@@ -132,19 +132,20 @@ class Wall:
             mark |= {"sweep": first.after, "swept": 0}
         elif not _reached(first.times, _time(mark["listed"])):  # there are more new ones than a page holds
             mark |= {"behind": mark.get("behind", mark["listed"]), "sweep": first.after, "swept": 0}
-        mark["listed"] = _latest(mark.get("listed", ""), first.times)
+        mark["listed"] = _latest(mark.get("listed", ""), first.times, now)
         if not first.after or _reached(first.times, _time(mark.get("behind", ""))):
             mark.pop("behind", None)
         yield first
         async for read in self._tops(first.posts, mark, now, recent=True):
             yield read
-        for _ in range(SWEEP_PAGES if first.after else 0):
+        begun_again = False
+        while first.after:
             try:
                 older = await posts(mark["sweep"] or first.after, now)
             except BadAnswer:  # its place is no more: from the top again
-                if not mark["sweep"]:
+                if begun_again or not mark["sweep"]:
                     raise
-                mark["sweep"] = ""
+                mark["sweep"], begun_again = "", True
                 continue
             async for read in self._tops(older.posts, mark, now, recent=False):
                 yield read
@@ -197,29 +198,30 @@ class Wall:
         mark["places"].pop(post.name, None)  # what was looked at last stands last
         mark["places"][post.name] = {
             "count": post.count, "updated": post.updated, "day": day, "walks": walks,
-            "newest": _latest(place.get("newest", ""), read.times),
+            "newest": _latest(place.get("newest", ""), read.times, now),
         }  # fmt: skip
         return read
 
     async def _walk_on(self, mark: JsonObject, now: datetime) -> AsyncIterator[Read]:
-        left = WALK_PAGES
+        begun_again: set[str] = set()
         for name, place in list(mark["places"].items()):
-            while left and place["walks"]:
-                walk, left = place["walks"][0], left - 1
+            while place["walks"]:
+                walk = place["walks"][0]
                 try:
                     read = await self.comments(name, walk["after"], now)
                 except Missing:  # it was deleted
                     place["walks"] = []
                     break
                 except BadAnswer:
-                    if not walk["after"]:
+                    if not walk["after"] or name in begun_again:
                         raise
                     walk["after"] = ""
+                    begun_again.add(name)
                     continue
                 seen = self._seen.setdefault(name, set())
                 fresh = set(read.names) - seen
                 seen |= fresh
-                place["newest"] = _latest(place["newest"], read.times)
+                place["newest"] = _latest(place["newest"], read.times, now)
                 if read.after and fresh and not _reached(read.times, _time(walk["to"])):
                     walk["after"] = read.after
                 else:
@@ -244,8 +246,9 @@ def _reached(times: Sequence[datetime], goal: datetime | None) -> bool:
     return max(times[len(times) // 2 :]) < goal - OVERLAP
 
 
-def _latest(known: str, times: Sequence[datetime]) -> str:
-    return max([known, *(at.isoformat() for at in times)])
+def _latest(known: str, times: Sequence[datetime], now: datetime) -> str:
+    """A time from the future would make all that is written until then look old."""
+    return max([known, *(at.isoformat() for at in times if at <= now)])
 
 
 def _forget(places: JsonObject) -> None:

@@ -11,10 +11,12 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
-from sources.adapters import fields
+from sources.adapters import fields, posting
+from sources.adapters.posting import EXACTLY, Said
 from sources.adapters.reddit_server import SITE, Server, children, reset_time
-from sources.errors import BadAnswer, NotSent, RateLimited, Refused, Unauthorised, Uncertain, Unreachable
+from sources.errors import BadAnswer, RateLimited, Refused, Unauthorised
 from sources.http import Answer
 from sources.protocol import ReadBack, Receipt
 from sources.status import whole
@@ -24,7 +26,6 @@ from store.domain.mention import JsonObject, Mention
 from store.domain.safetext import safe_line
 
 MAX_CHARACTERS = 10_000  # POST_comment in r2/controllers/api.py
-CLOCKS_DIFFER = timedelta(minutes=10)
 OWN_LATEST, UNDER = 100, 500
 _WAIT = re.compile(r"([0-9]{1,4}) (millisecond|second|minute|hour)", re.IGNORECASE)
 _SECONDS = {"millisecond": 0.001, "second": 1.0, "minute": 60.0, "hour": 3600.0}
@@ -45,42 +46,31 @@ class RedditAnswers:
     async def send(self, delivery: Delivery, parent: Mention) -> Receipt:
         if not self._server.signed_in:
             raise Refused("this source has no account to answer with; answer on its own page, or give it one")
-        form = (("api_type", "json"), ("text", delivery.text), ("thing_id", parent.native_id))
-        try:
-            authorization = await self._server.authorization()
-        except (Uncertain, Unreachable, BadAnswer) as error:
-            raise NotSent(str(error)) from None
-        try:
-            answer = await self._server.post("/api/comment/", form, authorization)
-        except Unreachable as error:
-            raise NotSent(str(error)) from None
-        except BadAnswer as error:
-            raise Uncertain(str(error)) from None
-        if answer.status == 401 and self._server.refused():
-            raise NotSent("the access token ran out; the next try has a new one")
+        form = (("api_type", "json"), ("text", delivery.text), ("thing_id", posting.place(parent, r"t[134]_\w+")))
+        answer = await posting.logged_in(
+            self._server.authorization,
+            lambda authorization: self._server.post("/api/comment/", form, authorization),
+            self._server.refused,
+        )
         return _receipt(answer, utcnow())
 
     async def read_back(self, delivery: Delivery, parent: Mention) -> ReadBack:
-        """Under the parent, then among our own latest posts. Raises SourceError where either cannot be read. Left open
-        by the same words from before the delivery: an earlier answer, or this one and two clocks that differ."""
+        """Under the parent, then among our own latest posts. Raises SourceError where either cannot be read."""
         if not self._server.signed_in:
             raise Unauthorised("there is no account to look with")
-        now = utcnow()
+        now, since = utcnow(), posting.since(delivery)
         own = await self._server.account(now=now)
-        since = ((delivery.tried_at or delivery.created_at) - CLOCKS_DIFFER).timestamp()
         if parent.native_id.startswith("t4_"):
             under: list[Any] = []
             under_whole = True
-            latest = await self._list("/message/sent/", now)
+            latest, far_enough = await self._latest("/message/sent/", since, now)
         else:
             under, under_whole = await self._under(parent, now)
-            latest = await self._list(f"/user/{own}/comments", now, ("sort", "new"))
-        far_enough = len(latest) < OWN_LATEST or any(_written(one) < since for one in latest)
-        ours = [one for one in _ours([*under, *latest], own, parent.native_id) if _same(one, delivery.text)]
-        for one in ours:
-            if _written(one) >= since:
-                return ReadBack(_named(one), complete=True)
-        return ReadBack(None, complete=under_whole and far_enough and not ours)
+            path = f"/user/{quote(own, safe='')}/comments"
+            latest, far_enough = await self._latest(path, since, now, ("sort", "new"))
+        ours = [_said(one) for one in _ours([*under, *latest], own, parent.native_id)]
+        whole_read = under_whole and far_enough
+        return posting.found(delivery.text, ours, since, whole=whole_read, surely=EXACTLY, maybe=EXACTLY)
 
     async def _under(self, parent: Mention, now: datetime) -> tuple[list[Any], bool]:
         """(the answers right under the parent, whether these are all)."""
@@ -101,9 +91,15 @@ class RedditAnswers:
             under = children(replies) if replies else []
         return under, not any(isinstance(one, dict) and one.get("kind") == "more" for one in under)
 
-    async def _list(self, path: str, now: datetime, *more: tuple[str, str]) -> list[Any]:
-        got = await self._server.get(path, (("limit", str(OWN_LATEST)), *more), now=now)
-        return children(got.data)
+    async def _latest(
+        self, path: str, since: datetime, now: datetime, *more: tuple[str, str]
+    ) -> tuple[list[Any], bool]:
+        """(the newest of a listing, whether these are all since then): a listing may be shorter than it was asked for
+        and go on all the same."""
+        data = (await self._server.get(path, (("limit", str(OWN_LATEST)), *more), now=now)).data
+        found = children(data)
+        at_its_end = not data["data"].get("after") and len(found) < OWN_LATEST
+        return found, at_its_end or any(_written(one) < since for one in found)
 
 
 def _data(thing: Any) -> JsonObject:
@@ -119,21 +115,16 @@ def _ours(things: list[Any], own: str, parent: str) -> Iterator[Any]:
             yield thing
 
 
-def _same(thing: Any, sent: str) -> bool:
-    """Whether these are the words that were sent: Reddit keeps them, spaces at the ends aside."""
-    told = fields.text(_data(thing).get("body"))
-    return _bare(sent) in (_bare(told), _bare(html.unescape(told)))
+def _said(thing: Any) -> Said:
+    """Reddit keeps the words, but for spaces at the ends."""
+    return Said(html.unescape(fields.text(_data(thing).get("body"))), _written(thing), _named(thing))
 
 
-def _bare(text: str) -> str:
-    return re.sub(r"\s+", "", text)
-
-
-def _written(thing: Any) -> float:
+def _written(thing: Any) -> datetime:
     try:
-        return fields.moment(_data(thing).get("created_utc")).timestamp()
+        return fields.moment(_data(thing).get("created_utc"))
     except ValueError:
-        return fields.LATEST.timestamp()
+        return fields.LATEST
 
 
 def _named(thing: Any) -> Receipt:
@@ -144,27 +135,18 @@ def _named(thing: Any) -> Receipt:
 
 def _receipt(answer: Answer, now: datetime) -> Receipt:
     """Raises what the answer calls for. Only what certainly was not posted is Refused."""
-    status = answer.status
-    if 200 <= status < 300:
-        try:
-            told = answer.json()
-        except BadAnswer as error:
-            raise Uncertain(str(error)) from None
-        body = told.get("json") if isinstance(told, dict) else None
-        body = body if isinstance(body, dict) else {}
-        if errors := body.get("errors"):
-            raise _refusal(errors, body.get("ratelimit"), now)
-        data = body.get("data")
-        things = data.get("things") if isinstance(data, dict) else None
-        receipt = _named(things[0]) if isinstance(things, list) and things else Receipt("")
-        if not receipt.native_id:
-            raise Uncertain(f"answered {status} without a post")
-        return receipt
-    if status in (401, 429):
-        whole(answer, now=now, reset=reset_time(answer.headers, now))
-    if 400 <= status < 500 and status not in (408, 409, 425):
-        raise Refused(f"refused with {status}: {_words(answer)}")
-    raise Uncertain(f"answered {status}; it may have been posted")
+    posting.taken(answer, lambda one: whole(one, now=now, reset=reset_time(one.headers, now)), _words)
+    told = posting.document(answer)
+    body = told.get("json") if isinstance(told, dict) else None
+    body = body if isinstance(body, dict) else {}
+    if errors := body.get("errors"):
+        raise _refusal(errors, body.get("ratelimit"), now)
+    data = body.get("data")
+    things = data.get("things") if isinstance(data, dict) else None
+    receipt = _named(things[0]) if isinstance(things, list) and things else Receipt("")
+    if not receipt.native_id:
+        raise posting.no_post(answer)
+    return receipt
 
 
 def _refusal(errors: Any, seconds: Any, now: datetime) -> RateLimited | Refused:

@@ -21,7 +21,6 @@ from sources.protocol import Page
 from store.domain.mention import JsonObject
 
 LIMIT = 100
-FORWARD_PAGES, WALK_PAGES = 50, 10
 SEEN = 500
 LIMITS = 30  # how many different limits are asked for in turn
 LOOK_EVERY, LOOK_BACK = 3600.0, 86400.0
@@ -79,32 +78,27 @@ class Walker:
         due = self._now - place["looked"] >= LOOK_EVERY
         place["read"] = self._now
         if place["newest"] and self._line.forward:
-            found, caught_up = False, False
-            for _ in range(FORWARD_PAGES):
+            found = False
+            while True:
                 page, fresh = await self._forward()
-                found, caught_up = found or fresh, not fresh
+                found = found or fresh
                 if not found:
                     place["newest"] = ""
                 yield page
-                if caught_up:
+                if not fresh:
                     break
-            if not (caught_up and due):
+            if not due:
                 return
         page, fresh = await self._top(deep=due)
         yield page
-        for _ in range(FORWARD_PAGES):
-            if not (fresh and self._line.forward):
-                return
+        while fresh and self._line.forward:
             page, fresh = await self._forward()
             yield page
 
     async def history(self) -> AsyncIterator[Page]:
-        """What the top did not reach, some pages of it."""
+        """What the top did not reach."""
         below: set[str] = set()
-        for _ in range(WALK_PAGES):
-            walk = self._place.get("walk")
-            if walk is None:
-                return
+        while walk := self._place.get("walk"):
             read = await self._read((("after", walk["below"]),), LIMIT)
             fresh = set(read.names) - below
             below |= fresh

@@ -9,15 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sources.adapters import fields
-from sources.protocol import Page, ReadBack, Receipt
-from store.domain.delivery import Delivery
+from sources.protocol import Page
 from store.domain.mention import JsonObject
 
 A_DAY = timedelta(days=1)
 SCAN = timedelta(days=30)  # so far back is looked once a day for what was edited in its old place
-PAGES = 20  # of one poll; a longer walk back is gone on with in the next
 WALKS = 4
-CLOCKS_DIFFER = timedelta(minutes=10)
 
 
 def starred(rating: Any, title: str) -> str:
@@ -75,9 +72,7 @@ async def newest_first(
             current["until"] = min(walk["until"] for walk in mark["walks"])
             mark["walks"] = [current]
     yield _page(batch, mark)
-    for _ in range(PAGES - 1):
-        if not mark["walks"] or batch.page.next_poll_at is not None:
-            return
+    while mark["walks"] and batch.page.next_poll_at is None:
         walk = mark["walks"][-1]
         if walk is not current:
             current, before = walk, frozenset()
@@ -109,12 +104,3 @@ def _page(batch: Batch, mark: JsonObject) -> Page:
     floor = datetime.fromisoformat(mark["floor"]) if mark["floor"] else None
     mentions = [one for one in batch.page.mentions if floor is None or one.ours or one.created_at >= floor]
     return replace(batch.page, mentions=mentions, bookmark=copy.deepcopy(mark))
-
-
-def only_answer(delivery: Delivery, receipt: Receipt, text: str, at: datetime | None) -> ReadBack:
-    """What the one answer that a review has now, written `at`, says of a delivery: that it is this one; that it cannot
-    be, because it is from before; or nothing."""
-    if " ".join(text.split()) == " ".join(delivery.text.split()):
-        return ReadBack(receipt, complete=True)
-    since = (delivery.tried_at or delivery.created_at) - CLOCKS_DIFFER
-    return ReadBack(None, complete=at is not None and at < since)

@@ -32,6 +32,7 @@ PER_PAGE = 100
 DEEPEST = 25  # pages beyond are for those who log in
 BATCH = 100  # ids of one /posts/{ids}
 OVERLAP = int(timedelta(hours=2).total_seconds())
+ANONYMOUS = 300
 A_DAY = timedelta(days=1)
 A_MINUTE = timedelta(minutes=1)
 SEARCH, POSTS = "/2.3/search/excerpts", "/2.3/posts/{ids}"
@@ -55,6 +56,7 @@ class StackExchange:
         "stackexchange",
         "stackexchange",
         "Questions and answers on Stack Overflow and its sister sites that hold the words of a watch",
+        posts_at="stackoverflow.com",
         default_url=DEFAULT_URL,
         login="an API key (it only raises the quota; it is no secret to the sites, but yours)",
         without_account="everything, with 300 requests a day",
@@ -90,6 +92,7 @@ class StackExchange:
             for watch in setup.watches:
                 if questions := asks(watch.query):
                     self._asks[f"search:{site}:{watch.name}"] = site, questions
+        self._quota = ANONYMOUS  # a day
         self._rest: dict[str, datetime] = {}  # by method: the server wants no such request before
 
     def streams(self) -> Sequence[str]:
@@ -107,16 +110,20 @@ class StackExchange:
         turns = sorted(questions, key=lambda ask: places[ask.text].get("asked", 0))
         new = [(ask, places[ask.text]["gaps"][0]) for ask in turns]
         old = [(ask, gap) for ask in turns for gap in places[ask.text]["gaps"][1:]]
-        spent = 0
+        walks = True
         for ask, gap in new + old:
+            if gap["until"] and not walks:
+                return
             async for page in self._closed(site, ask, places[ask.text], gap, now):
-                spent += 1
                 places[ask.text]["asked"] = gaps.seconds(now)
                 rest = self._rest.get(SEARCH, now)
-                wish = rest if rest > now else page.next_poll_at or self._spread(page.quota_left, spent, now)
+                wish = rest if rest > now else page.next_poll_at or self._spread(page.quota_left, len(questions), now)
                 yield replace(page, bookmark={"asks": deepcopy(places)}, next_poll_at=wish)
                 if rest > now or page.next_poll_at is not None:
                     return
+                walks = page.quota_left is None or page.quota_left > self._for_news(now)
+                if not walks:  # what is below this page waits
+                    break
 
     async def recheck(self, mentions: Sequence[Mention], *, now: datetime) -> Page | None:
         changed: list[NewMention] = []
@@ -135,6 +142,10 @@ class StackExchange:
                     again = from_post(post, site)
                     if clean(again)[1] != mention.text and again.edited_at is not None:
                         changed.append(replace(again, parent=mention.parent, thread=mention.thread))
+            if len(deleted) >= len(of_site) and deleted[-len(of_site) :] == [one.external_id for one in of_site]:
+                told = await self._ask(POSTS, "/2.3/posts", (("site", site), ("pagesize", "1")), now)
+                if not told.items:
+                    raise BadAnswer(f"{self._url} gives no post of {site} at all: not taken for deletions")
         return Page(f"{len(mentions)} originals", changed, deleted=deleted)
 
     async def _closed(
@@ -154,7 +165,7 @@ class StackExchange:
             told = await self._ask(SEARCH, SEARCH, tuple(params), now)
             return await self._read(site, ask, told, place, now, page=window.page)
 
-        async for page in gaps.closed(place, gap, hits, deepest=DEEPEST, overlap=OVERLAP):
+        async for page in gaps.closed(place, gap, hits, deepest=DEEPEST, overlap=OVERLAP, latest=gaps.seconds(now)):
             yield page
 
     async def _read(self, site: str, ask: Ask, told: _Told, place: JsonObject, now: datetime, *, page: int) -> gaps.Got:
@@ -206,15 +217,21 @@ class StackExchange:
         told = _wrapper(answer, label, now)
         backoff = fields.count(told.get("backoff"))
         if backoff:
-            self._rest[method] = now + timedelta(seconds=backoff)
+            self._rest[method] = now + timedelta(seconds=min(backoff, A_DAY.total_seconds()))
         left = fields.count(told.get("quota_remaining"))
+        self._quota = fields.count(told.get("quota_max")) or self._quota
         return _Told(told["items"], told.get("has_more") is True, left, _midnight(now) if left == 0 else None)
 
-    def _spread(self, left: int | None, spent: int, now: datetime) -> datetime | None:
-        """When to ask next so that today's quota lasts until it is renewed; None: as often as configured."""
+    def _for_news(self, now: datetime) -> float:
+        """Requests that a walk back leaves alone: half of what the rest of the day is due."""
+        return self._quota * ((_midnight(now) - now) / A_DAY) / 2
+
+    def _spread(self, left: int | None, asked: int, now: datetime) -> datetime | None:
+        """When to ask next so that today's quota lasts until it is renewed; None: as often as configured. A question
+        costs 2, since what it finds is looked up."""
         if not left:
             return None
-        pace = (_midnight(now) - now) * (2 * spent * len(self._asks) / left)
+        pace = (_midnight(now) - now) * (2 * asked * len(self._asks) / left)
         return now + pace if pace > self._every else None
 
 

@@ -18,18 +18,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from sources.adapters import fields
+from sources.adapters import fields, posting
 from sources.adapters.telegram_message import NETWORK, Bot, from_message, is_service, where_it_is
-from sources.errors import (
-    BadAnswer,
-    NotSent,
-    RateLimited,
-    Refused,
-    SourceError,
-    Unauthorised,
-    Uncertain,
-    Unreachable,
-)
+from sources.errors import BadAnswer, RateLimited, Refused, SourceError, Unauthorised, Uncertain
 from sources.http import LONGEST_WAIT, Answer, Request, retry_after
 from sources.protocol import Option, Page, ReadBack, Receipt, Setup, SourceType
 from sources.status import whole
@@ -55,6 +46,7 @@ class Telegram:
         "telegram",
         NETWORK,
         "What people write to your Telegram bot, and in the groups and channels that it is in",
+        posts_at="t.me",
         default_url=DEFAULT_URL,
         login="the bot's token",
         with_account="private messages and what names or answers the bot; in its groups and channels, what a watch"
@@ -139,12 +131,8 @@ class Telegram:
             # Who deleted their question still reads our chat; in a group an answer to nothing puzzles everybody.
             answered["allow_sending_without_reply"] = True
         body = {"chat_id": int(chat), "text": delivery.text, "reply_parameters": answered}
-        try:
+        with posting.as_it_leaves():
             answer = await self._http.fetch(self._request("POST", "sendMessage", body=body))
-        except Unreachable as error:
-            raise NotSent(str(error)) from None
-        except BadAnswer as error:
-            raise Uncertain(str(error)) from None
         told = _told(answer)
         code, posted = _code(answer, told), told.get("result")
         if code == 200:
@@ -154,7 +142,7 @@ class Telegram:
                 raise Uncertain(f"answered without a message ({error})") from None
         if code in (401, 404, 429):
             raise self._error(answer, told, utcnow())
-        if 400 <= code < 500 and code not in (408, 409, 425):
+        if 400 <= code < 500 and code not in posting.UNDECIDED:
             raise Refused(f"refused with {code}: {_words(told)}")
         raise Uncertain(f"answered {code}; it may have been posted")
 
@@ -193,7 +181,7 @@ class Telegram:
         if code == 429:
             parameters = told.get("parameters")
             seconds = fields.count(parameters.get("retry_after")) if isinstance(parameters, dict) else None
-            said = None if seconds is None else now + min(timedelta(seconds=seconds), LONGEST_WAIT)
+            said = None if seconds is None else now + timedelta(seconds=min(seconds, LONGEST_WAIT.total_seconds()))
             return RateLimited("Telegram answered 429: too many requests", said or retry_after(answer.headers, now=now))
         if code in (401, 403, 404):
             return Unauthorised(f"{self._url} answered {code}: it knows no such bot; ask @BotFather for its token")

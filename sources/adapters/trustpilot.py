@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sources.adapters import fields
-from sources.adapters.reviews import Batch, newest_first, only_answer, starred
+from sources.adapters import fields, posting
+from sources.adapters.reviews import Batch, newest_first, starred
 from sources.adapters.trustpilot_server import DEFAULT_URL, Server, path
-from sources.errors import BadAnswer, NotSent, Refused, Unauthorised, Uncertain, Unreachable
+from sources.errors import BadAnswer, Refused, Unauthorised
 from sources.http import Answer
 from sources.protocol import Option, Page, ReadBack, Receipt, Setup, SourceType
 from sources.status import whole
@@ -39,6 +39,7 @@ LIMIT = 5000  # Trustpilot says none; longer ones are nothing that a reader of r
 
 
 class Trustpilot:
+    replaces = True
     kind = SourceType(
         "trustpilot",
         NETWORK,
@@ -129,12 +130,7 @@ class Trustpilot:
         if not (self._server.logged_in and self._user):
             raise Refused("answers need client_secret and user in the configuration; an API key can only read")
         body = {"authorBusinessUserId": self._user, "message": delivery.text}
-        try:
-            answer = await self._server.post(path("v1", "private", "reviews", parent.native_id, "reply"), body)
-        except Unreachable as error:
-            raise NotSent(str(error)) from None
-        except BadAnswer as error:
-            raise Uncertain(str(error)) from None
+        answer = await self._server.post(path("v1", "private", "reviews", posting.place(parent), "reply"), body)
         _sent(answer)
         return _receipt(parent.native_id)
 
@@ -146,7 +142,8 @@ class Trustpilot:
         reply = review.get("companyReply")
         if not isinstance(reply, dict):
             return ReadBack(None, complete="companyReply" in review)
-        return only_answer(delivery, _receipt(parent.native_id), fields.text(reply.get("text")), _replied_at(reply))
+        text, receipt = fields.text(reply.get("text")), _receipt(parent.native_id)
+        return posting.only_answer(delivery.text, text, _replied_at(reply), receipt, posting.since(delivery))
 
     async def _review(self, name: str, now: datetime) -> JsonObject | None:
         answer = await self._server.get(path("v1", *self._private, "reviews", name))
@@ -256,16 +253,11 @@ def _receipt(review: str) -> Receipt:
 
 def _sent(answer: Answer) -> None:
     """Raises what the status calls for. Only what certainly was not posted is Refused."""
-    status = answer.status
-    if 200 <= status < 300:
-        return
-    if status == 401:
+    if answer.status == 401:
         raise Unauthorised("Trustpilot does not take the login; check client_secret and user")
-    if status == 429:
-        whole(answer, now=utcnow())
-    if 400 <= status < 500 and status not in (408, 409, 425):
-        raise Refused(f"refused with {status}: {_words(answer)}")
-    raise Uncertain(f"answered {status}; it may have been posted")
+    posting.taken(answer, lambda one: whole(one, now=utcnow()), _words)
+    if answer.body.strip():  # mostly there is none; a page of HTML is nothing that Trustpilot says
+        posting.document(answer)
 
 
 def _words(answer: Answer) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from dataclasses import replace
 from urllib.parse import quote
 
-from sources.adapters import fields
+from sources.adapters import fields, posting
 from sources.errors import BadAnswer, Unauthorised
 from sources.http import Answer, Http, Request
 from sources.keep import Keep
@@ -33,11 +33,18 @@ class Server:
         self.logged_in = self._ready is not None or self._tokens is not None
 
     async def get(self, path: str, params: tuple[tuple[str, str], ...] = ()) -> Answer:
-        return await self._ask("GET", path, params)
+        request = Request("GET", f"{self.url}{path}", params)
+        answer = await self._http.fetch(replace(request, secret_headers=await self._headers()))
+        if answer.status == 401 and self._refused():
+            answer = await self._http.fetch(replace(request, secret_headers=await self._headers()))
+        return answer
 
     async def post(self, path: str, body: dict[str, str]) -> Answer:
-        """A token that is refused is fetched anew once: with 401 nothing was posted."""
-        return await self._ask("POST", path, json=body)
+        """Any answer; raises what a Channel's `send` may raise where none came."""
+        request = Request("POST", f"{self.url}{path}", json=body)
+        return await posting.logged_in(
+            self._headers, lambda secrets: self._http.fetch(replace(request, secret_headers=secrets)), self._refused
+        )
 
     async def unit(self, name: str) -> str:
         """The id of the business unit of a domain. Raises SourceError."""
@@ -48,14 +55,11 @@ class Server:
             raise BadAnswer(f"{self.url} knows no business unit {name}; check `business_unit`")
         return found
 
-    async def _ask(self, method: str, path: str, params: tuple[tuple[str, str], ...] = (), json: Any = None) -> Answer:
-        request = Request(method, f"{self.url}{path}", params, json=json, secret_headers=await self._headers())
-        answer = await self._http.fetch(request)
-        if answer.status == 401 and self._tokens is not None:
+    def _refused(self) -> bool:
+        """The token is not taken any more: whether the next one will be another."""
+        if self._tokens is not None:
             self._tokens.refused()
-            again = Request(method, f"{self.url}{path}", params, json=json, secret_headers=await self._headers())
-            answer = await self._http.fetch(again)
-        return answer
+        return self._tokens is not None
 
     async def _headers(self) -> dict[str, Secret]:
         headers = {} if self._key is None else {"apikey": self._key}

@@ -3,8 +3,8 @@ and answers (x_answer).
 
 A stream's bookmark has a place for every question of it. `since` is the newest post that is stored; `walks`, newest
 first, are what is not stored yet: from the page `next` down to the `bounds` it was asked with. A poll asks for what is
-newer than `since`, and takes since from that first page alone; then it goes on with the walks, a bounded number of
-pages. `asked` is when it was last asked: what is older than seven days by the next time is lost, and told as a gap.
+newer than `since`, and takes since from that first page alone; then it goes on with the walks. `asked` is when it was
+last asked: what is older than seven days by the next time is lost, and told as a gap.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from store.domain.mention import JsonObject, Mention, NewMention
 from store.domain.poll import Cursor, Rejected
 
 MENTIONS, PREFIX = "mentions", "search:"
-A_PAGE, SMALLEST_PAGE, WALK_PAGES = 100, 10, 10
+A_PAGE, SMALLEST_PAGE = 100, 10
 REACH = timedelta(days=7) - timedelta(minutes=1)  # how far back a search goes
 LEEWAY = 120.0  # seconds that are no gap: a backfill of seven days is all that X gives
 LATEST_START = timedelta(minutes=1)  # a search ends half a minute ago, and must begin before that
@@ -41,6 +41,7 @@ class X(XAnswers):
         "x",
         "x",
         "Posts on X of the last seven days that hold the words of a watch, and what names your account",
+        posts_at="x.com",
         default_url=DEFAULT_URL,
         login="an access token of your account (tweet.read, users.read, tweet.write), or an app's bearer token to read",
         without_account="nothing: X is paid for by use",
@@ -142,16 +143,15 @@ class X(XAnswers):
         return Page(f"{len(mentions)} originals", changed, deleted=deleted)
 
     async def _all(self, asked: Sequence[str], mark: JsonObject, own: str, now: datetime) -> AsyncIterator[Page]:
-        """What is new of every question, then what earlier polls left open."""
+        """What is new of every question, longest waiting first, then what is left open."""
+        asked = sorted(asked, key=lambda query: str(mark["places"][query]["asked"]))
         for query in asked:
             spent = self._out_of_budget(now)
             yield spent or await self._newest(query, mark, own, now)
             if spent is not None:
                 return
-        left = WALK_PAGES
         for query in asked:
-            while left and mark["places"][query]["walks"]:
-                left -= 1
+            while mark["places"][query]["walks"]:
                 spent = self._out_of_budget(now)
                 yield spent or await self._walk_on(query, mark, own, now)
                 if spent is not None:
@@ -175,7 +175,7 @@ class X(XAnswers):
         further, newest = fields.text(meta.get("next_token")), fields.identifier(meta.get("newest_id"))
         if further:
             place["walks"] = [{"next": further, "bounds": [list(bound) for bound in bounds]}, *place["walks"]]
-        if newest.isdigit():
+        if newest.isdecimal():
             place["since"] = max(newest, place["since"] or "0", key=int)
         place["asked"] = now.isoformat()
         gap = (edge - known).total_seconds() if query and known else 0.0
@@ -273,8 +273,8 @@ def _by_id(answer: JsonObject) -> dict[str, Any]:
 
 def _last_version(item: JsonObject) -> str:
     history = item.get("edit_history_tweet_ids")
-    names = [one for one in map(fields.identifier, history if isinstance(history, list) else ()) if one.isdigit()]
-    return max([*names, fields.identifier(item.get("id"))], key=lambda name: int(name) if name.isdigit() else 0)
+    names = [one for one in map(fields.identifier, history if isinstance(history, list) else ()) if one.isdecimal()]
+    return max([*names, fields.identifier(item.get("id"))], key=lambda name: int(name) if name.isdecimal() else 0)
 
 
 def _not_found(answer: JsonObject) -> list[str]:

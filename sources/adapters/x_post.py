@@ -27,10 +27,10 @@ def from_post(item: JsonObject, users: Mapping[str, JsonObject], *, own: str, di
     """An edit is a new post of X: all versions are one mention under the id of the first. Raises ValueError, KeyError
     or TypeError where it is no post."""
     name = fields.identifier(item["id"])
-    if not name.isdigit():
+    if not name.isdecimal():
         raise ValueError("it has no id")
     history = item.get("edit_history_tweet_ids")
-    versions = [one for one in map(fields.identifier, history if isinstance(history, list) else ()) if one.isdigit()]
+    versions = [one for one in map(fields.identifier, history if isinstance(history, list) else ()) if one.isdecimal()]
     first = min([*versions, name], key=int)
     author = fields.identifier(item.get("author_id"))
     handle, writer = _author(author, users.get(author, {}))

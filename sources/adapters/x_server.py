@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sources.adapters import fields
+from sources.adapters import fields, posting
 from sources.adapters.x_post import users_of
 from sources.errors import BadAnswer, RateLimited, SourceError, Unauthorised
 from sources.http import Answer, Request
@@ -116,8 +116,7 @@ class Server:
         """Raises SourceError: Invalid, NotAllowed, RateLimited with the time X names."""
         request = Request("GET", f"{self.url}{path}", params)
         answer = await self._signed(request)
-        if answer.status == 401 and self._tokens is not None:  # taken back before its time
-            self._tokens.refused()
+        if answer.status == 401 and self._refused():  # taken back before its time
             answer = await self._signed(request)
         reset = reset_time(answer.headers, now)
         check(answer, now, reset)
@@ -129,20 +128,27 @@ class Server:
         return Got(data, left, reset if left == 0 else None)
 
     async def post(self, path: str, body: Any) -> Answer:
-        """Any answer; raises SourceError where none came."""
-        return await self._signed(Request("POST", f"{self.url}{path}", json=body))
+        """Any answer; raises what a Channel's `send` may raise where none came."""
+        request = Request("POST", f"{self.url}{path}", json=body)
+        return await posting.logged_in(
+            self._headers, lambda secrets: self._http.fetch(replace(request, secret_headers=secrets)), self._refused
+        )
 
-    def refused(self) -> None:
+    def _refused(self) -> bool:
+        """The token is not taken any more: whether the next one will be another."""
         if self._tokens is not None:
             self._tokens.refused()
+        return self._tokens is not None
 
     async def _signed(self, request: Request) -> Answer:
-        secrets: Mapping[str, Secret] = {}
+        return await self._http.fetch(replace(request, secret_headers=await self._headers()))
+
+    async def _headers(self) -> Mapping[str, Secret]:
         if self._tokens is not None:
-            secrets = await self._tokens.headers()
-        elif self._token is not None:
-            secrets = {"Authorization": Secret(f"Bearer {self._token.reveal()}", self._token.reference)}
-        return await self._http.fetch(replace(request, secret_headers=secrets))
+            return await self._tokens.headers()
+        if self._token is not None:
+            return {"Authorization": Secret(f"Bearer {self._token.reveal()}", self._token.reference)}
+        return {}
 
 
 def check(answer: Answer, now: datetime, reset: datetime | None) -> None:

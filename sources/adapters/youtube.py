@@ -38,6 +38,7 @@ class YouTube(YouTubeAnswers):
         "youtube",
         NETWORK,
         "Comments on your channels, on other channels and on single videos; videos that speak of a watch",
+        posts_at="youtube.com",
         default_url=URL,
         login=f"an API key to read, or an access token with the scope {SCOPE} to read and answer",
         without_account="nothing",

@@ -6,13 +6,12 @@ identity of ours for a post, so an uncertain end is settled by reading the threa
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sources.adapters import fields
+from sources.adapters import fields, posting
 from sources.adapters.google_login import Params
+from sources.adapters.posting import IN_LETTERS, Said
 from sources.adapters.youtube_api import POST_COST, Missing, YouTubeApi
 from sources.adapters.youtube_comment import author_of
 from sources.errors import Refused, Uncertain
@@ -22,7 +21,6 @@ from store.domain.delivery import Delivery
 from store.domain.mention import JsonObject, Mention, MentionType
 
 LIMIT = 10_000
-CLOCKS_DIFFER = timedelta(minutes=10)
 MOST_PAGES = 20
 
 
@@ -45,29 +43,30 @@ class YouTubeAnswers:
         self._api.budget.spend(POST_COST, utcnow())
         if parent.type is MentionType.POST:
             words = {"snippet": {"textOriginal": delivery.text}}
-            snippet: JsonObject = {"videoId": parent.native_id, "topLevelComment": words}
+            snippet: JsonObject = {"videoId": posting.place(parent), "topLevelComment": words}
             if parent.author.handle.startswith("UC"):
                 snippet["channelId"] = parent.author.handle
             what = "commentThreads"
         else:
+            posting.place(parent)
             snippet, what = {"parentId": _top(parent), "textOriginal": delivery.text}, "comments"
         told = await self._api.google.post(f"/youtube/v3/{what}", (("part", "snippet"),), json={"snippet": snippet})
         name = fields.identifier(told.get("id"))
         if not name:
-            raise Uncertain("answered without a comment")
+            raise Uncertain("answered without a comment; it may be there all the same")
         return _receipt(name, parent)
 
     async def read_back(self, delivery: Delivery, parent: Mention) -> ReadBack:
-        """Left open where another comment of ours was written since: it may be this one, as YouTube writes it."""
-        now = utcnow()
-        since = (delivery.tried_at or delivery.created_at) - CLOCKS_DIFFER
+        """Among what is under the parent."""
+        now, since = utcnow(), posting.since(delivery)
         own = await self._api.own(now=now)
         comments, whole = await self._since(parent, since, now)
-        ours = [one for one in comments if _written(one) >= since and (not own or author_of(one) in own)]
-        for one in ours:
-            if _letters(_words(one)) == _letters(delivery.text):
-                return ReadBack(_receipt(fields.identifier(one.get("id")), parent), complete=True)
-        return ReadBack(None, complete=whole and bool(own) and not ours)
+        said = [
+            Said(_words(one), _written(one), _receipt(name, parent), author_of(one) in own if own else None)
+            for one in comments
+            if (name := fields.identifier(one.get("id")))
+        ]
+        return posting.found(delivery.text, said, since, whole=whole and bool(own), surely=IN_LETTERS)
 
     async def _since(self, parent: Mention, since: datetime, now: datetime) -> tuple[list[JsonObject], bool]:
         """(comments under the parent, whether all since then are among them)."""
@@ -124,8 +123,3 @@ def _written(comment: Any) -> datetime:
         return fields.moment(comment["snippet"]["publishedAt"])
     except (ValueError, KeyError, TypeError):
         return fields.LATEST
-
-
-def _letters(text: str) -> str:
-    bare = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text)).casefold()
-    return bare or "".join(text.split())

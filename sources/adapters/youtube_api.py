@@ -58,6 +58,11 @@ class Budget:
         """Units for reading."""
         return max(self._units - int(self._today(now)["units"]) - min(FOR_ANSWERS, self._units // 20), 0)
 
+    def for_history(self, now: datetime) -> int:
+        """Units that old comments may have: half of what the rest of the day is due is kept for new ones."""
+        rest = (next_day(now) - now) / timedelta(days=1)
+        return max(int(self.left(now) - self._units * rest / 2), 0)
+
     def searches_left(self, now: datetime) -> int:
         return max(SEARCHES - int(self._today(now)["searches"]), 0)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sources.adapters import fields
 from sources.adapters.google_list import Item, Listed, Reader, Scan, begin
@@ -25,7 +26,6 @@ BATCH = 50
 ROUND = timedelta(days=30)  # older threads are not looked at again
 SCAN = Scan(every=timedelta(days=1), back=timedelta(days=7))
 MOST_PENDING = 1_000
-PENDING_SHARE = 20  # of the day's units, one part of so many for the answers that one poll asks for
 TEXT = (("textFormat", "plainText"),)
 
 
@@ -51,7 +51,9 @@ class Threads:
 
     def __init__(self, api: YouTubeApi, where: Where, place: JsonObject, own: Collection[str], now: datetime) -> None:
         self._api, self._where, self._place, self._own, self._now = api, where, place, own, now
-        self._reader = Reader(place, self._fetch, now=now, remember=where.remember, scan=SCAN)
+        self._reader = Reader(
+            place, self._fetch, now=now, remember=where.remember, scan=SCAN, most=partial(api.budget.for_history, now)
+        )
 
     async def pages(self, spare: int) -> AsyncIterator[Page]:
         """`spare`: requests for a look at known threads."""
@@ -61,8 +63,8 @@ class Threads:
         try:
             async for page in self._look_again(spare):
                 yield page
-            share = self._api.budget.left(self._now) // PENDING_SHARE
-            for _ in range(min(len(self._place["pending"]), max(spare, share))):
+            allowed = max(spare, self._api.budget.for_history(self._now))
+            for _ in range(min(len(self._place["pending"]), allowed)):
                 async for page in self._answers():
                     yield page
         except RateLimited:

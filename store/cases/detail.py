@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import journal, mentions, outbox
+from store import journal, mentions, outbox, threads
 from store.cases.listing import rows_in
 from store.database import Database
 from store.domain.case import CaseDetail, Note
@@ -24,7 +24,8 @@ async def get(db: Database, case_id: int) -> CaseDetail:
         found = await rows_in(connection, [case_id])
         if not found:
             raise NotFound(f"there is no case {case_id}")
-        thread = (await connection.execute(select(cases.c.thread).where(cases.c.id == case_id))).scalar_one()
+        column = (await connection.execute(select(cases.c.thread).where(cases.c.id == case_id))).scalar_one()
+        thread = threads.of_case(column)
         c = mention.c
         theirs = select(c.id).where(c.case_id == case_id).order_by(c.created_at, c.id)
         others = (

@@ -8,7 +8,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import journal
+from store import journal, threads
 from store.cases.acting import Acted, act_in, commit
 from store.cases.listing import rows_in
 from store.database import Database
@@ -70,7 +70,7 @@ async def _muted(connection: AsyncConnection, kind: str, standing: Standing, wor
                 )
             return {"kind": kind, "network": standing.network, "value": value}
         case "thread":
-            return {"kind": kind, "network": standing.network, "value": standing.thread}
+            return {"kind": kind, "network": standing.network, "value": threads.of_case(standing.thread)}
         case "word":
             if not any(letter.isalnum() for letter in word):
                 raise BadInput("say which word to mute")

@@ -114,6 +114,7 @@ _LINE: Select[Any] = (
         *(mention.c[name] for name in ("url", "language", "sentiment", "score", "intent", "urgency", "reasons")),
         func.substr(mention.c.title, 1, TEXT_SHOWN).label("title"),
         func.substr(mention.c.text, 1, TEXT_SHOWN).label("text"),
+        mention.c.deleted_at.is_not(None).label("deleted"),
         issue.c.label.label("issue"),
     )
     .join(author, author.c.id == cases.c.author_id)
@@ -190,4 +191,5 @@ def _row(row: Row[Any], tags: Sequence[str], watches: Sequence[str], pressing: s
         mentions=row.mentions,
         delivery=pressing,
         version=row.version,
+        deleted=bool(row.deleted),
     )

@@ -38,6 +38,7 @@ class InboxRow:
 
     `delivery` is the state of the newest unfinished or failed delivery of the case ("held", "unknown", ...), else "".
     `created_at` is the first mention's own time, `last_at` the newest mention's, `seen_at` when earful first saw it.
+    `deleted`: the newest mention is gone where it was posted, and its words here.
     """
 
     id: int
@@ -69,6 +70,7 @@ class InboxRow:
     mentions: int
     delivery: str
     version: int
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,8 @@ class PageToStore:
 
 @dataclass(frozen=True, slots=True)
 class PollLine:
-    """One line of the ledger: returned = new + duplicate + unmatched + failed."""
+    """One line of the ledger: returned = new + duplicate + unmatched + failed. `reason`: why the first of the failed
+    could not be read."""
 
     id: int
     source: str
@@ -79,3 +80,4 @@ class PollLine:
     error: str
     new_mentions: tuple[int, ...] = field(default=())
     new_cases: tuple[int, ...] = field(default=())
+    reason: str = ""

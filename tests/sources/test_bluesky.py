@@ -95,6 +95,7 @@ async def test_a_post_as_it_is_found(server: Server, http: Http, remote: FakeBlu
     [
         ("2026-11-21T11:00:00Z", "2026-11-21T11:00:01.5Z", datetime(2026, 11, 21, 11, 0, tzinfo=UTC)),
         ("2026-11-21T13:00:00.123456+02:00", "2026-11-21T11:00:02Z", datetime(2026, 11, 21, 11, 0, 0, 123456, UTC)),
+        ("2026-11-21T11:00:00.590331Z", "2026-11-21T11:00:00.224Z", datetime(2026, 11, 21, 11, 0, 0, 590331, UTC)),
         ("2031-01-01T00:00:00Z", "2026-11-21T11:00:00.000Z", datetime(2026, 11, 21, 11, 0, tzinfo=UTC)),
         ("yesterday", "2026-11-21T11:00:00.000Z", datetime(2026, 11, 21, 11, 0, tzinfo=UTC)),
         ("2026-11-21T11:00:00Z", None, datetime(2026, 11, 21, 11, 0, tzinfo=UTC)),
@@ -114,7 +115,7 @@ def test_when_it_was_written(written: str, indexed: str | None, at: datetime) ->
 @pytest.mark.parametrize(
     "damage",
     [
-        {"uri": "at://did:plc:a"}, {"uri": None}, {"author": None}, {"record": None}, {"record": {"text": 5}},
+        {"uri": "at://did:plc:a"}, {"uri": None}, {"author": 7, "uri": "x"}, {"record": None}, {"record": {"text": 5}},
         {"record": {"text": "x"}, "indexedAt": "never"}, {"uri": "at://did:plc:a/app.bsky.feed.like/k"},
     ],
 )  # fmt: skip
@@ -214,26 +215,31 @@ async def test_a_poll_that_dies_after_any_page_loses_nothing(
 
 
 @pytest.mark.parametrize("knows_until", [True, False])
-async def test_more_than_one_poll_may_read(
-    server: Server, http: Http, remote: FakeBluesky, monkeypatch: pytest.MonkeyPatch, knows_until: bool
+async def test_a_long_list_is_read_to_its_end(
+    server: Server, http: Http, remote: FakeBluesky, knows_until: bool
 ) -> None:
-    monkeypatch.setattr("sources.adapters.bluesky_walk.PAGES", 4)
     remote.per_page, remote.knows_until = 10, knows_until
+    for number in range(295):
+        remote.add(number, NOW - minutes(number))
+    cut = await poll(adapter(server, http, backfill=timedelta(days=1)), most=4)
+    rest = await poll(adapter(server, http, backfill=timedelta(days=1)), cut[-1].bookmark, NOW + minutes(1))
+
+    assert {int(name) for name in keys([*cut, *rest])} == set(range(295))
+    assert rest[-1].bookmark is not None
+    assert rest[-1].bookmark["asks"]['"acme"']["gaps"] == []
+
+
+async def test_the_news_of_every_alternative_come_before_the_past_of_one(
+    server: Server, http: Http, remote: FakeBluesky
+) -> None:
+    remote.per_page = 10
     for number in range(95):
         remote.add(number, NOW - minutes(number))
-    bookmark, pages = None, []
-    for turn in range(5):
-        pages += await poll(adapter(server, http, backfill=timedelta(days=1)), bookmark, NOW + minutes(turn))
-        bookmark = pages[-1].bookmark
-
-    assert bookmark is not None
-    assert bookmark["asks"]['"acme"']["gaps"] == []
-    lost = sum(page.gap_seconds for page in pages)
-    if knows_until:
-        assert ({int(name) for name in keys(pages)}, lost) == (set(range(95)), 0)
-    else:  # a server that pages no deeper: told, and not asked for again and again
-        assert {int(name) for name in keys(pages)} == set(range(40))
-        assert lost > 0
+    query = "acme OR bolt OR crane"
+    cut = await poll(adapter(server, http, query=query, backfill=None), most=2)
+    again = await poll(adapter(server, http, query=query, backfill=None), cut[-1].bookmark, NOW + minutes(1))
+    order = list(dict.fromkeys(page.asked.split()[1] for page in again))
+    assert order == ["bolt", "crane", "acme"], "what has waited longest is asked first"
 
 
 async def test_a_page_that_was_emptied_is_not_the_end(server: Server, http: Http, remote: FakeBluesky) -> None:
@@ -342,6 +348,17 @@ async def test_a_server_that_knows_nothing_but_the_search(server: Server, http: 
                 for token, options in (("any", {}), ("abcd", {"handle": "brand.example"})):
                     assert keys(await poll(adapter(bare, client, token, options=options))) == ["k"]
             assert {seen.headers["authorization"] for seen in bare.at(SEARCH_PATH)} == {"Bearer any", "Bearer abcd"}
+
+
+async def test_the_handle_tells_who_we_are_where_the_session_does_not(
+    server: Server, http: Http, remote: FakeBluesky
+) -> None:
+    own = remote.add("own", NOW, did=OWN)
+    server.on(SEARCH_PATH, json_reply({"posts": [remote.posts[own]]}))
+    server.on(OPEN_PATH, Reply(404))
+    server.on("/xrpc/com.atproto.identity.resolveHandle", json_reply({"did": OWN}))
+    (page,) = await poll(adapter(server, http, "abcd", options={"handle": HANDLE}))
+    assert page.mentions[0].ours
 
 
 async def test_an_access_token_is_used_as_it_is(server: Server, http: Http, remote: FakeBluesky) -> None:

@@ -15,9 +15,9 @@ from sources.http import Http
 from sources.protocol import Receipt
 from sources.text.clean import clean
 from store.domain.desk import SourceConfig
-from store.domain.mention import MentionType
+from store.domain.mention import UNKNOWN_AUTHOR, MentionType, NewAuthor
 from store.domain.safetext import SafeText
-from tests.servers import Reply, cut_off, free_port, json_reply, reset, text
+from tests.servers import Reply, Seen, cut_off, free_port, json_reply, reset, text
 from tests.sources import fake_mastodon
 from tests.sources.fake_discourse import ACCOUNT, NOW, STREAM, TOKEN, FakeDiscourse, adapter, cursor, names, poll
 
@@ -262,8 +262,24 @@ async def test_a_broken_post_is_kept_aside(server: FakeDiscourse, http: Http) ->
     server.add(2, NOW - HOUR, username=None)
     server.add(3, NOW - HOUR, created_at="never")
     page, *_ = await poll(adapter(server, http, options=EVERYTHING), stream="everything")
-    assert names([page]) == ["1"]
-    assert sorted(item.where for item in page.rejected) == ["2", "3"]
+    assert names([page]) == ["1", "2"]
+    assert page.mentions[1].author == NewAuthor(UNKNOWN_AUTHOR)
+    assert [item.where for item in page.rejected] == ["3"]
+
+
+async def test_ids_that_nobody_may_see_are_not_the_end(server: FakeDiscourse, http: Http) -> None:
+    """Before 2026 a page was of fifty ids, whether or not one may see any of them."""
+    for number in (1, 2, 900):
+        server.add(number, NOW - HOUR * (1000 - number))
+
+    def by_ids(seen: Seen) -> Reply:
+        before = int(seen.params.get("before", 0)) or max(server.posts)
+        found = [post for number, post in server.posts.items() if before - 50 < number <= before]
+        return json_reply({"latest_posts": sorted(found, key=lambda post: -post["id"])})
+
+    server.on("/posts.json", by_ids)
+    pages = await poll(adapter(server, http, options=EVERYTHING, backfill=None), stream="everything")
+    assert sorted(names(pages)) == ["1", "2", "900"]
 
 
 def mention(native: str = "12/7", **fields):  # type: ignore[no-untyped-def]

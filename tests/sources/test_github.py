@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from sources.errors import BadAnswer, NotSent, RateLimited, Refused, Unauthorised, Uncertain
 from sources.http import Http
-from sources.protocol import Receipt
+from sources.protocol import ReadBack, Receipt
 from sources.text.clean import clean
 from store.domain.clock import utcnow
 from store.domain.mention import MentionType
@@ -150,12 +150,13 @@ async def test_comments_stay_owed_until_they_can_be_had(server: Server, http: Ht
     server.on("/repositories/7/issues/comments/71", limited)
     first = await poll(adapter(server, http))
     server.on("/repositories/7/issues/comments/71", lambda seen: json_reply(remote.comments[71]))
-    second = await poll(adapter(server, http), first[-1].bookmark)
+    at_once = await poll(adapter(server, http), first[-1].bookmark)
+    second = await poll(adapter(server, http), at_once[-1].bookmark, NOW + 2 * MINUTE)
     asked = len(server.at("/repositories/7/issues/comments/70"))
-    third = await poll(adapter(server, http), second[-1].bookmark)
+    third = await poll(adapter(server, http), second[-1].bookmark, NOW + 3 * MINUTE)
 
     assert "8/70" in names(first)
-    assert "8/71" not in names(first)
+    assert "8/71" not in names(first + at_once), "whoever is limited does not ask again at once"
     assert "8/71" in names(second)
     assert len(server.at("/repositories/7/issues/comments/70")) == asked == 1, "what was had is not asked for again"
     assert "8/71" not in names(third)
@@ -346,6 +347,7 @@ async def test_an_answer_as_it_goes_out_and_comes_back(
 
 async def test_an_answer_in_a_discussion(server: Server, http: Http) -> None:
     made = {"id": "DC_9", "url": "https://github.com/x#9", "body": "Hi", "createdAt": stamp(utcnow()), "author": None}
+    server.on("/user", json_reply({"login": LOGIN}))
     server.on("/graphql", json_reply({"data": {"addDiscussionComment": {"comment": made}}}))
     source = adapter(server, http, TOKEN)
     for native, parent, under in (("D_1", "", None), ("DC_1", "D_1", "DC_1"), ("DC_2", "DC_1", "DC_1")):
@@ -354,6 +356,10 @@ async def test_an_answer_in_a_discussion(server: Server, http: Http) -> None:
         assert receipt == Receipt("DC_9", "DC_9", "https://github.com/x#9")
         assert (sent["discussionId"], sent["body"], sent.get("replyToId")) == ("D_1", "Hi", under)
 
+    nobodys = {"data": {"node": {"said": {"totalCount": 1, "nodes": [made | {"author": {"login": "eve"}}]}}}}
+    server.on("/graphql", json_reply(nobodys))
+    assert (await source.read_back(delivery("Hi"), mention("D_1", thread="D_1"))) == ReadBack(None, complete=True)
+    made["author"] = {"login": LOGIN}
     server.on("/graphql", json_reply({"data": {"node": {"said": {"totalCount": 1, "nodes": [made]}}}}))
     back = await source.read_back(delivery("Hi"), mention("DC_2", thread="D_1", parent="DC_1"))
     assert back.found == receipt

@@ -9,10 +9,12 @@ import pytest
 import pytest_asyncio
 
 from sources import registry
+from sources.adapters.lobsters import Lobsters
 from sources.errors import BadAnswer, RateLimited, Unreachable
 from sources.http import Http
+from sources.protocol import Setup
 from sources.text.clean import clean
-from store.domain.desk import SourceConfig
+from store.domain.desk import SourceConfig, Watch
 from store.domain.mention import MentionType
 from store.domain.safetext import SafeText
 from tests.servers import Reply, json_reply, text
@@ -76,20 +78,36 @@ async def test_all_stories_also_after_a_kill_at_any_page(server: FakeLobsters, h
     assert len(again) == 1, "the page that holds what is known is the last one"
 
 
-async def test_a_long_way_back_is_gone_a_few_pages_a_poll(server: FakeLobsters, http: Http) -> None:
+async def test_a_long_way_back_never_keeps_new_stories_waiting(server: FakeLobsters, http: Http) -> None:
     for number in range(500):
         server.story(f"s{number}", NOW - HOUR * number)
     bookmark, found = None, []
     for turn in range(5):
         server.story(f"new{turn}", NOW + HOUR * turn)
-        asked = len(server.seen)
         pages = await poll(adapter(server, http, backfill=None), bookmark, NOW + HOUR * turn)
+        pages = pages if turn == 4 else pages[:6]  # broken off there
         assert f"s/new{turn}" in names(pages[:1])
-        assert len(server.seen) - asked <= 8
         bookmark, found = pages[-1].bookmark, found + names(pages)
         if turn == 1:
             del server.stories[3]  # what is gone makes the rest move up
     assert set(found) == {*(f"s/s{number}" for number in range(500)), *(f"s/new{turn}" for turn in range(5))}
+
+
+async def test_the_public_site_is_asked_for_a_few_pages_at_a_time(
+    server: FakeLobsters, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sources.adapters.lobsters.DEFAULT_URL", server.url())
+    for number in range(300):
+        server.story(f"s{number}", NOW - HOUR * number)
+    config = SourceConfig("lobsters", "l", backfill=None, every=HOUR)
+    bookmark, found = None, []
+    for turn in range(2):
+        asked = len(server.seen)
+        pages = await poll(Lobsters(Setup(config, http, None, (Watch("acme", "acme"),))), bookmark, NOW)
+        bookmark, found = pages[-1].bookmark, found + names(pages)
+        assert len(server.seen) - asked <= 8
+        assert pages[-1].next_poll_at == (None if turn else NOW + 2 * MINUTE), "and soon for what is left"
+    assert len(set(found)) == 300
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -10,11 +11,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import pytest_asyncio
 
+from sources.adapters.mastodon import Mastodon
 from sources.errors import BadAnswer, RateLimited, Unauthorised, Unreachable
 from sources.http import Http
-from sources.protocol import Page
+from sources.protocol import Page, Setup
 from sources.text.clean import clean
+from store.domain.desk import SourceConfig, Watch
+from store.domain.mention import UNKNOWN_AUTHOR
 from store.domain.poll import Cursor
+from store.domain.secret import Secret
 from tests.servers import Reply, Seen, Server, json_reply, rate_limited, text
 from tests.sources.fake_mastodon import (
     NOW,
@@ -253,11 +258,12 @@ async def test_a_line_end_in_a_post_is_one(server: Server, http: Http, remote: F
 async def test_broken_posts_are_kept_aside(server: Server, http: Http, remote: FakeMastodon) -> None:
     remote.add(1, NOW)
     remote.add(2, NOW, created_at="yesterday")
-    remote.add(3, NOW, account=None)
+    nobody = remote.add(3, NOW, account=None)
     server.on(TAG_PATH, json_reply([*remote.values(), "what"]), json_reply([]))
     pages = await poll(adapter(server, http))
-    assert names(pages) == ["1"]
-    assert sorted(rejected.where for rejected in pages[0].rejected) == ["2", "3", "an item"]
+    assert sorted(names(pages)) == ["1", "3"]
+    assert {one.external_id: one.author.handle for one in pages[0].mentions}[nobody["uri"]] == UNKNOWN_AUTHOR
+    assert sorted(rejected.where for rejected in pages[0].rejected) == ["2", "an item"]
 
 
 async def test_streams_follow_the_options(server: Server, http: Http) -> None:
@@ -329,9 +335,47 @@ async def test_search_asks_every_alternative_with_overlap(server: Server, http: 
     questions = [seen.params["q"] for seen in server.at("/api/v2/search")]
 
     assert set(map(int, names(first))) == set(range(1, 25)), "nothing from before first contact minus backfill"
-    assert questions[:3] == ['"acme cloud" after:2026-11-19', '"acme cloud" after:2026-11-19', "acme after:2026-11-19"]
-    assert questions[3].startswith('"acme cloud" after:2026-11-1'), "from what was last seen, with overlap"
-    assert first[0].bookmark == first[1].bookmark, "sorted by relevance: only the whole answer moves the place"
+    assert questions[:4] == 3 * ['"acme cloud" after:2026-11-19'] + ["acme after:2026-11-19"], "until nothing comes"
+    assert questions[4].startswith('"acme cloud" after:2026-11-1'), "from what was last seen, with overlap"
+    marks = [page.bookmark["asks"]['"acme cloud"']["newest"] for page in first if page.bookmark]
+    assert marks[:2] == ["", ""], "only the whole answer moves the place"
+    assert marks[2]
+
+
+async def test_a_busy_search_is_not_read_whole_by_every_poll(server: Server, http: Http, remote: FakeMastodon) -> None:
+    found = [remote.add(number, NOW - timedelta(minutes=10 * number)) for number in range(1, 400)]
+
+    def search(seen: Seen) -> Reply:
+        offset = int(seen.params.get("offset", 0))
+        return json_reply({"statuses": found[offset : offset + 40] if "cloud" in seen.params["q"] else []})
+
+    server.on("/api/v2/search", search)
+    source = adapter(server, http, TOKEN)
+    first = await poll(source, stream="search:acme")
+    found.insert(0, remote.add(500, NOW))
+    asked = len(server.at("/api/v2/search"))
+    soon = await poll(source, first[-1].bookmark, NOW + timedelta(minutes=1), stream="search:acme")
+    few = len(server.at("/api/v2/search")) - asked
+    later = await poll(source, soon[-1].bookmark, NOW + timedelta(hours=2), stream="search:acme")
+
+    assert set(map(int, names(first))) == set(range(1, 400))
+    assert "500" in names(soon)
+    assert few <= 3
+    assert set(map(int, names(later))) == {*range(1, 400), 500}, "now and then all of it: some come late"
+
+
+async def test_no_alternative_of_a_long_watch_waits_for_ever(server: Server, http: Http, remote: FakeMastodon) -> None:
+    """A turn, or our share of requests, ends before all of them are asked."""
+    config = SourceConfig("mastodon", "m", url=server.url(), backfill=None, options={"tags": []})
+    watch = Watch("acme", " OR ".join(f"acme{number}" for number in range(40)))
+    server.on("/api/v2/search", json_reply({"statuses": []}))
+    bookmark, asked = None, set[str]()
+    for _ in range(4):
+        cut = await poll(Mastodon(Setup(config, http, Secret(TOKEN), (watch,))), bookmark, stream="search:acme")
+        bookmark = json.loads(json.dumps(cut[9].bookmark))
+        asked |= {page.asked for page in cut[:10]}
+        del server.seen[:]
+    assert len(asked) == 32, "as many as are asked for one watch"
 
 
 @pytest.mark.parametrize("dialect", ["iso", "epoch"])
@@ -383,6 +427,21 @@ async def test_a_token_of_no_account_is_a_refused_one(server: Server, http: Http
     server.on("/api/v1/accounts/verify_credentials", json_reply(words, 422))
     with pytest.raises(Unauthorised, match="no account"):
         await poll(adapter(server, http, TOKEN))
+
+
+async def test_a_server_that_cannot_say_who_we_are_is_read_all_the_same(
+    server: Server, http: Http, remote: FakeMastodon
+) -> None:
+    remote.add(1, NOW, account={"id": "99", "acct": "brand", "url": server.url("/@brand")})
+    server.on("/api/v1/accounts/verify_credentials", text("out of order", status=599))
+    source = adapter(server, http, TOKEN)
+    first = await poll(source)
+    server.on("/api/v1/accounts/verify_credentials", remote.me)
+    remote.add(2, NOW, account={"id": "99", "acct": "brand", "url": server.url("/@brand")})
+    second = await poll(source, first[-1].bookmark)
+
+    assert names(first + second) == ["1", "2"]
+    assert [one.ours for page in first + second for one in page.mentions] == [False, True]
 
 
 # Looking again.

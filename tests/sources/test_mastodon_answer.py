@@ -179,6 +179,12 @@ async def test_our_post_is_found_again(server: Server, http: Http, remote: FakeM
     assert await read_back(server, http, [linked], words="https://a.example/b") == ("777", True)
 
 
+async def test_nothing_is_proven_while_nobody_says_who_we_are(server: Server, http: Http, remote: FakeMastodon) -> None:
+    server.on("/api/v1/accounts/verify_credentials", json_reply({}, 503))
+    with pytest.raises(BadAnswer, match="whose token"):
+        await read_back(server, http, [ours()])
+
+
 async def test_what_is_not_our_post(server: Server, http: Http, remote: FakeMastodon) -> None:
     others = [
         ours("1", account={"id": "5", "acct": "eve"}),

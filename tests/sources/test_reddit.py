@@ -238,6 +238,12 @@ async def test_posts_with_text_and_with_a_link(server: Server, http: Http, remot
     assert page.deleted == ["t3_4"]
 
 
+async def test_a_comment_whose_listing_gives_no_address(server: Server, http: Http, remote: FakeReddit) -> None:
+    remote.add(COMMENTS, 5, NOW - HOUR, permalink=None)
+    (found,) = (await poll(adapter(server, http)))[0].mentions
+    assert found.url == "https://www.reddit.com/r/acme/comments/77/_/5/"
+
+
 async def test_the_inbox(server: Server, http: Http, remote: FakeReddit) -> None:
     context = "/r/acme/comments/77/i_got_a_1/5/?context=3"
     remote.add(INBOX, 5, NOW - HOUR, permalink=None, link_id=None, context=context, subject="comment reply")

@@ -17,7 +17,7 @@ from sources.http import Http
 from sources.keep import Keep
 from sources.protocol import Page, Setup
 from store.domain.desk import SourceConfig, Watch
-from store.domain.mention import MentionType
+from store.domain.mention import UNKNOWN_AUTHOR, MentionType
 from store.domain.secret import Secret
 from tests.servers import Reply, Server, cut_off, free_port, json_reply, rate_limited, text
 from tests.sources.fake_mastodon import delivery
@@ -292,6 +292,19 @@ async def test_an_answer_as_it_goes_out(server: Server, http: Http, remote: Fake
 
 FORBIDDEN = "You are not allowed to reply: not mentioned or otherwise engaged by the author"
 TWICE = "You are not allowed to create a Tweet with duplicate content."
+
+
+async def test_a_post_that_says_no_more_than_its_words(server: Server, http: Http, remote: FakeX) -> None:
+    written = NOW - timedelta(hours=2)
+    bare = {"id": id_at(written, 5), "text": "acme &amp; co"}
+    signed = {"id": id_at(written, 6), "text": "acme", "author_id": "7"}
+    server.on(SEARCH, json_reply({"data": [signed, bare], "meta": {"result_count": 2}}))
+    (page,) = await poll(adapter(server, http))
+    nobody, somebody = page.mentions
+
+    assert (nobody.text, nobody.created_at, nobody.author.handle) == ("acme & co", written, UNKNOWN_AUTHOR)
+    assert nobody.url == f"https://x.com/i/web/status/{nobody.native_id}"
+    assert (somebody.author.handle, somebody.author.url) == ("7", "https://x.com/i/user/7")
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,17 @@ async def test_a_comment_and_its_answers_as_mentions(server: Server, http: Http,
     assert KEY not in asked.target
 
 
+async def test_a_comment_on_a_channel_itself_has_an_address_too(server: Server, http: Http) -> None:
+    at = stamp(ago(60))
+    snippet = {"authorDisplayName": "ana", "channelId": OWN, "textOriginal": "hi", "publishedAt": at, "updatedAt": at}
+    top = {"kind": "youtube#comment", "id": "Ug1", "snippet": snippet}
+    thread = {"kind": "youtube#commentThread", "id": "Ug1",
+              "snippet": {"channelId": OWN, "topLevelComment": top, "totalReplyCount": 0}}  # fmt: skip
+    server.on(THREADS, json_reply({"items": [thread]}))
+    (found,) = (await poll(adapter(server, http)))[0].mentions
+    assert (found.url, found.created_at) == (f"https://www.youtube.com/channel/{OWN}/discussion?lc=Ug1", ago(60))
+
+
 async def test_a_poll_that_dies_after_any_page_loses_nothing(server: Server, http: Http, remote: FakeYouTube) -> None:
     remote.page = 5
     for number in range(1, 24):

@@ -345,3 +345,15 @@ async def test_a_span_is_said_in_its_largest_unit(db: Database, ago: timedelta, 
     due: datetime = NOW - ago
     line = await land(db, read_mention(created_at=due - HOUR), reply_within=HOUR)
     assert await cases.next_urgent(db, agent="ana", now=NOW) == (line.new_cases[0], f"due {words} ago")
+
+
+async def test_people_who_are_not_named_are_not_one_person(db: Database) -> None:
+    """Each has a case of their own in the thread that they share; all of it stands around each."""
+    posts = [read_mention(f"word {n}", id=f"c{n}", thread="post", author=UNKNOWN_AUTHOR) for n in range(3)]
+    line = await land(db, *posts)
+    assert len(line.new_cases) == 3
+    case = await cases.get(db, line.new_cases[0])
+    assert (case.thread, len(case.mentions), len(case.around)) == ("post", 1, 2)
+    await cases.mute(db, "thread", line.new_cases[0], "", agent="ana", now=NOW)
+    again = await land(db, read_mention("more", id="c9", thread="post", author="eve"))
+    assert await status_of(db, again.new_cases[0]) == "dismissed"

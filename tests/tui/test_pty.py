@@ -119,6 +119,19 @@ asyncio.run(main())
     assert run.stdout.splitlines()[:1] == ["frame 21 []"], run.stderr[-2000:]
 
 
+async def test_the_words_of_an_empty_list_go_when_there_is_something_else_to_say(tmp_path: Path) -> None:
+    await seed(tmp_path / "earful.db", ["one", "two"])
+    with earful(tmp_path) as terminal:
+        assert "opening" not in terminal.wait("1/2")
+        terminal.send("5")
+        words = next(line for line in terminal.wait("nothing in snoozed").splitlines() if "nothing" in line)
+        assert words.index("nothing") == (80 - len("nothing in snoozed")) // 2
+        terminal.send("6")
+        assert "snoozed\n" not in terminal.wait("nothing in escalated")
+        terminal.send("1")
+        assert "nothing" not in terminal.wait("1/2")
+
+
 async def test_keys_struck_right_after_the_start_are_carried_out(tmp_path: Path) -> None:
     await seed(tmp_path / "earful.db", [f"words number {n}" for n in range(9)])
     with earful(tmp_path) as terminal:

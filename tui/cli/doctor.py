@@ -67,7 +67,7 @@ async def _findings(call: Call, db: Database) -> AsyncIterator[Finding]:
         for finding in _source(source, await cursors.all_of(db, source.name), gaps, call.now):
             yield finding
         if quota := source_type(source.type).quota:
-            yield Finding(OK, f"source {source.name}", f"its network allows {quota}")
+            yield Finding(OK, f"source {source.name}", f"quota: {quota}")
         if call.args.online:
             yield await _asked(desk, source, call)
     for what, reference in _references(desk):

@@ -10,6 +10,7 @@ from store.domain.delivery import Delivery, DeliveryState
 from store.domain.mention import Author, Mention
 from store.domain.poll import PollLine
 from tui.output import Cell
+from tui.signs import wordless
 from tui.times import iso, local
 
 Record = dict[str, Any]
@@ -58,7 +59,7 @@ def case_line(row: InboxRow) -> list[Cell | str]:
         Cell(f"@{row.handle.removeprefix('@')}", 26),
         Cell(SIGNS.get(row.sentiment, "·"), 1, COLOURS.get(row.sentiment, "")),
         Cell(row.assignee or "-", 8),
-        text,
+        text or f"({wordless(row)})",
         *(Cell(f"#{tag}", 0, "dim") for tag in row.tags),
     ]
 
@@ -203,5 +204,5 @@ def poll_line(line: PollLine) -> list[Cell | str]:
         Cell(line.source, 18),
         Cell(line.stream, 20),
         Cell(poll_words(line), 0, "yellow" if line.gap_seconds else ""),
-        Cell(line.error, 0, "red"),
+        Cell(line.error or line.reason, 0, "red"),
     ]

@@ -19,6 +19,7 @@ def start(call: Call) -> int:
 
 
 def has_screen() -> bool:
-    """Whether somebody sits at a terminal that can show a screen. A closed stream is None."""
-    streams = (sys.stdin, sys.stdout)
+    """Whether somebody sits at a terminal that can show a screen (Textual draws on standard error). A closed stream is
+    None."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
     return os.environ.get("TERM") != "dumb" and all(stream is not None and stream.isatty() for stream in streams)

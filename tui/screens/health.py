@@ -152,4 +152,7 @@ def _verdict(found: list[Stream]) -> list[Line]:
     if ailing:
         words = f" ⚠ {len(ailing)} of {len(found)} streams need a look"
         return [((words, "urgent"),)]
+    if retried := sum(stream.retried for stream in found):
+        words = f" ✓ {len(found) - retried} of {len(found)} streams are well"
+        return [((words, "way"), (f", {retried} being tried again", "late"))]
     return [((f" ✓ all {len(found)} streams are well", "way"),)]

@@ -79,12 +79,11 @@ class Loading(Screen[None]):
             return  # another view was asked for meanwhile; its own load is on the way
         whole = limit is None or len(ids) < limit
         self.limit = FIRST if limit is None and len(ids) < FIRST else limit or len(ids) + FIRST
-        self.list.words_of_emptiness = self._nothing()
         if not len(self.listing):  # nothing stands there yet: draw once, with the words
             first = [i for i in ids[: self.list.size.height] if i not in self.listing.rows]
             self.listing.keep(first, await cases.rows(database, first))
             self.list.now = now
-        self.list.show(ids, whole=whole, arrivals=arrivals)
+        self.list.show(ids, whole=whole, arrivals=arrivals, nothing=self._nothing())
         await self._fetch_rows()
         self.total = f"{len(ids):,}"
         if not whole:

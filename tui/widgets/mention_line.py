@@ -62,6 +62,9 @@ def _text(row: InboxRow, look: Look, cells: int) -> Iterator[Piece]:
     count = f"{row.mentions}× " if row.mentions > 1 else ""
     said = f"{row.title} — {row.text}" if row.title and not row.text.startswith(row.title) else row.text
     yield count, "quiet"
+    if not said:
+        yield fit(f"({signs.wordless(row)})", cells - cell_len(count)), "quiet"
+        return
     words = fit(said, cells - cell_len(count))
     start = 0
     for first, end in _hits(look.sought, words):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -19,7 +20,7 @@ from store.domain.case import InboxRow
 from store.domain.query import Node
 from tui import signs
 from tui.listing import Listing
-from tui.safe import fit
+from tui.safe import clip, fit
 from tui.theme import lean
 from tui.widgets.mention_line import Look, pieces
 
@@ -74,9 +75,11 @@ class MentionList(ScrollView, can_focus=True, inherit_bindings=False):
 
     # What is shown
 
-    def show(self, ids: Sequence[int], *, whole: bool, arrivals: bool) -> None:
-        """Take a new order; the same case stays on the same line of the screen, and only what differs is drawn."""
+    def show(self, ids: Sequence[int], *, whole: bool, arrivals: bool, nothing: str = "") -> None:
+        """Take a new order; the same case stays on the same line of the screen, and only what differs is drawn.
+        `nothing` stands where there is no case."""
         with self._drawing_the_difference():
+            self.words_of_emptiness = nothing
             moved = self.listing.replace(ids, whole=whole, arrivals=arrivals)
             # Set quietly: the size of what could be scrolled to lays nothing out anew.
             self.set_reactive(MentionList.virtual_size, Size(self.size.width, len(ids)))
@@ -120,13 +123,17 @@ class MentionList(ScrollView, can_focus=True, inherit_bindings=False):
             if old != new:
                 self.refresh_line(top + y)
 
-    def _drawn(self) -> list[tuple[int, bool, bool] | None]:
-        """What each line of the screen shows: the case, whether the cursor is on it, whether it is marked."""
+    def _drawn(self) -> list[tuple[int, bool, bool] | str]:
+        """What each line of the screen shows: the case, whether the cursor is on it, whether it is marked; or words."""
         marked, (low, high) = self.listing.marked, self.window()
-        shown: list[tuple[int, bool, bool] | None] = [
+        shown: list[tuple[int, bool, bool] | str] = [
             (self.listing.ids[n], n == self.listing.cursor, self.listing.ids[n] in marked) for n in range(low, high)
         ]
-        return shown + [None] * (self.size.height - len(shown))
+        return shown + [self._instead(y) for y in range(len(shown), self.size.height)]
+
+    def _instead(self, y: int) -> str:
+        """What a line without a case says."""
+        return self.words_of_emptiness if not len(self.listing) and y == self.size.height // 3 else ""
 
     def window(self) -> tuple[int, int]:
         """[first, last) positions on screen."""
@@ -211,8 +218,9 @@ class MentionList(ScrollView, can_focus=True, inherit_bindings=False):
         position, width = self.scroll_offset.y + y, self.size.width
         base = lean(self.rich_style)
         if position >= len(self.listing):
-            words = self.words_of_emptiness if not len(self.listing) and y == self.size.height // 3 else ""
-            return Strip([Segment(fit(words.center(width).rstrip(), width), base)], width)
+            words = clip(self._instead(y), width)
+            before = " " * ((width - cell_len(words)) // 2)
+            return Strip([Segment(before + fit(words, width - len(before)), base)], width)
         row = self.listing.row(position)
         cursor, marked = position == self.listing.cursor, self.listing.ids[position] in self.listing.marked
         over = self._style("cursor") if cursor else base

@@ -32,6 +32,11 @@ class Stream:
     trouble: str = ""
     advice: str = ""
 
+    @property
+    def retried(self) -> bool:
+        """Its last poll failed, which is no trouble yet."""
+        return not self.trouble and self.cursor is not None and self.cursor.failures > 0
+
 
 def of_store(desk: Desk, cursors: Sequence[Cursor], now: datetime) -> list[Stream]:
     """What is configured, what was polled, and what was imported, in this order."""
@@ -67,8 +72,14 @@ def _names(width: int) -> int:
 def line(stream: Stream, now: datetime, width: int) -> Line:
     cursor = stream.cursor
     name = fit(f"{stream.source} {stream.stream}".strip(), _names(width))
-    state = fit(f"⚠ {stream.trouble}" if stream.trouble else "✓ ok", STATE)
-    style = "urgent" if stream.trouble else "way"
+    words, style = (
+        (f"⚠ {stream.trouble}", "urgent")
+        if stream.trouble
+        else ("~ trying again", "late")
+        if stream.retried
+        else ("✓ ok", "way")
+    )
+    state = fit(words, STATE)
     if cursor is None:
         return ((f" {name} ", "strong"), (state, style))
     success = signs.left(cursor.last_success_at - now) if cursor.last_success_at else "never"
@@ -103,6 +114,9 @@ def polls(stream: Stream, lines: Sequence[PollLine], width: int) -> list[Line]:
         return [*shown, ((" no poll in the ledger yet", "quiet"),)]
     shown.append(((" polled at         returned   new  duplicate  unmatched  failed", "quiet"),))
     for poll in lines:
+        if poll.error:  # nothing was returned: the words need the room
+            shown.append(((f" {local(poll.started_at)}  ", ""), (clip(poll.error, max(0, width - 20)), "late")))
+            continue
         gap = (
             f"  gap {signs.left(timedelta(seconds=-poll.gap_seconds)).removesuffix(' ago')}" if poll.gap_seconds else ""
         )
@@ -111,7 +125,7 @@ def polls(stream: Stream, lines: Sequence[PollLine], width: int) -> list[Line]:
             (
                 (f" {local(poll.started_at)}  {counts}", ""),
                 (gap, "late"),
-                (f"  {clip(poll.error, max(0, width - 70))}" if poll.error else "", "late"),
+                (f"  {clip(poll.reason, max(0, width - 70))}" if poll.reason else "", "late"),
             )
         )
     return shown

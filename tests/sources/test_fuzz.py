@@ -1,0 +1,185 @@
+"""What nobody promised, by chance: every door through which strangers speak to us is given wrong answers, and must
+tell of them, store nothing that can do harm, and go on with the next good one.
+
+A run is made by its seed and can be made again: EARFUL_FUZZ_SEED=7. EARFUL_FUZZ_SECONDS=600 goes on for so long with
+one seed after the other, shared among all tests here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Text, select
+
+from sources import registry
+from sources.errors import SourceError
+from sources.http import Http
+from sources.intake import Intake
+from sources.keep import Keep
+from sources.poller import Poller, Source
+from sources.protocol import Setup
+from store import cursors, ledger, mentions
+from store.database import Database
+from store.domain.clock import utcnow
+from store.domain.desk import Desk, SourceConfig, Watch
+from store.domain.poll import PollLine
+from store.domain.secret import Secret
+from store.tables import author, cases, mention, mention_version, rejected, unmatched
+from tests.hostile import harm_in
+from tests.servers import Reply, Seen, Server
+from tests.sources.mutations import wrong
+from tests.sources.samples import Sample, samples
+
+SEED = int(os.environ.get("EARFUL_FUZZ_SEED", "0"))
+SECONDS = float(os.environ.get("EARFUL_FUZZ_SECONDS", "0"))
+SHARES = 30  # tests that share the seconds
+WATCH = Watch("acme", "acme")
+NAMES = {"external_id", "native_id", "parent", "thread", "position"}
+SLOWEST = 20.0  # seconds for a poll
+
+
+def seeds() -> Iterator[int]:
+    """One seed, or one after the other for this test's share of the time."""
+    end = time.monotonic() + SECONDS / SHARES
+    seed = SEED
+    yield seed
+    while time.monotonic() < end:
+        seed += 1
+        yield seed
+
+
+class Liar(Server):
+    """Answers well, or, while it has a `chance`, often wrongly."""
+
+    chance: random.Random | None = None
+    keep: list[tuple[Seen, Reply]] = []
+
+    def answer(self, seen: Seen) -> Reply:
+        reply = super().answer(seen)
+        if self.chance is None or reply.play is not None or self.chance.random() < 0.3:
+            return reply
+        lie = wrong(self.chance, reply)
+        return lie
+
+
+class Life:
+    """One source with its server and its store, from first contact on."""
+
+    def __init__(self, sample: Sample, server: Liar, db: Database, folder: Path) -> None:
+        self.sample, self.server, self.db = sample, server, db
+        self.http = Http({server.host}, pause=0)
+        self.lines: list[PollLine] = []
+        self.config = SourceConfig(
+            sample.type,
+            "it",
+            url=server.url(),
+            token="env:IT" if sample.token else "",
+            backfill=None,
+            options=dict(sample.options(server)),
+        )
+        self.keep = Keep(folder, "it")
+
+    def adapter(self) -> Any:
+        secrets = {name: Secret(value) for name, value in self.sample.secrets.items()}
+        token = Secret(self.sample.token) if self.sample.token else None
+        return registry.adapter(Setup(self.config, self.http, token, (WATCH,), secrets, self.keep))
+
+    async def poll(self) -> list[PollLine]:
+        desk = Desk(watches=(WATCH,), sources=(self.config,))
+        source = Source(self.config, registry.network(self.sample.type), self.adapter())
+        poller = Poller(self.db, {"it": source}, Intake(self.db, desk), self.lines.append, page_deadline=10)
+        await poller.prepare()
+        await cursors.make_due(self.db, now=utcnow())
+        return await poller.round(asyncio.Event())
+
+    async def recheck(self) -> None:
+        stored = await everything(self.db, select(mention.c.id).limit(30))
+
+        async def work(connection: Any) -> Any:
+            return await mentions.read(connection, [row["id"] for row in stored])
+
+        found = await self.db.read(work)
+        with suppress(SourceError):
+            page = await self.adapter().recheck(found, now=utcnow())
+            if page is not None:
+                intake = Intake(self.db, Desk(watches=(WATCH,), sources=(self.config,)))
+                await intake.take("it", "it", "recheck", page, started_at=utcnow(), next_poll_at=None)
+
+
+async def everything(db: Database, query: Any) -> list[dict[str, Any]]:
+    async def work(connection: Any) -> Any:
+        return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+    return await db.read(work)  # type: ignore[no-any-return]
+
+
+async def check(db: Database) -> list[str]:
+    """What is wrong with what is stored."""
+    found = []
+    for line in await ledger.lines(db):
+        if "unexpected" in line.error:
+            found.append(f"ledger: {line.error} of {line.asked}")
+        if line.returned != line.new + line.duplicate + line.unmatched + line.failed:
+            found.append(f"ledger does not add up: {line}")
+        found += [f"ledger {harm}" for text in (line.error, line.asked, line.stream) for harm in harm_in(text)]
+    for row in await everything(db, select(rejected)):
+        if "reading it failed" in row["reason"]:
+            found.append(f"rejected: {row['reason']} {row['raw'][:3000]!r}")
+    for table in (mention, author, unmatched, mention_version, cases, rejected):
+        for row in await everything(db, select(table)):
+            for column in table.columns:
+                value = row[column.name]
+                if not isinstance(column.type, Text) or not isinstance(value, str):
+                    continue
+                if len(value) > 65_536:
+                    found.append(f"{table.name}.{column.name} is long: {len(value)}")
+                if harm := forbidden(value) if column.name in NAMES else harm_in(value):
+                    found.append(f"{table.name}.{column.name}: {harm[:3]} in {value[:200]!r}")
+                if column.name in ("url", "author_url") and value and not value.startswith(("http://", "https://")):
+                    found.append(f"{table.name}.{column.name}: {value[:200]!r}")
+    return found
+
+
+def forbidden(name: str) -> list[str]:
+    """A name of the network is compared and never shown as it is: it may hold anything but what no database takes."""
+    return [f"U+{ord(char):04X}" for char in name if unicodedata.category(char) in ("Cc", "Cs")]
+
+
+SAMPLES = samples()
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.type)
+async def test_wrong_answers_are_told_and_nothing_harmful_is_kept(sample: Sample, tmp_path: Path) -> None:
+    for seed in seeds():
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        db = Database(folder / "earful.db")
+        await db.open()
+        with Liar() as server:
+            sample.prepare(server)
+            life = Life(sample, server, db, folder / "sessions")
+            try:
+                server.chance = random.Random(f"{sample.type} {seed}")
+                for _ in range(3):
+                    began = time.monotonic()
+                    await life.poll()
+                    assert time.monotonic() - began < SLOWEST, f"seed {seed}"
+                await life.recheck()
+                server.chance = None
+                await life.poll()
+                good = await life.poll()
+                found = await check(db)
+                assert not found, f"seed {seed}: {found[:5]}"
+                assert not any(line.error for line in good), f"seed {seed}: {[line.error for line in good]}"
+            finally:
+                await life.http.close()
+                await db.close()
