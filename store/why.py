@@ -112,7 +112,7 @@ async def standing(db: Database, case_id: int) -> Standing:
                 and_(
                     mute.c.kind == "thread",
                     mute.c.network == case.network,
-                    mute.c.value == threads.of_case(case.thread),
+                    mute.c.value == thread,
                 ),
                 and_(mute.c.kind == "word", literal("muted word ") + mute.c.value == case.reason),
             )

@@ -238,9 +238,13 @@ class Earful(App[int]):
             from tui.modals.confirm import ConfirmScreen
             from tui.widgets.status_line import outbox_words
 
-            stays = "It stays in the outbox and goes out when earful runs again."
-            if pulse.worker == "elsewhere":
-                stays = "Another earful on this store goes on sending it."
-            if not await self.ask(ConfirmScreen("Leave?", [f"Unsent: {outbox_words(pulse)}.", stays], verb="leave")):
+            told = [f"Not sent yet: {outbox_words(pulse)}."]
+            if pulse.unsent and pulse.worker == "elsewhere":
+                told.append("Another earful on this store goes on sending.")
+            elif pulse.unsent:
+                told.append("It stays in the outbox and goes out when earful runs again.")
+            if pulse.stuck:
+                told.append(f"What may have arrived waits in its case until you decide ({self.key_of('case.settle')}).")
+            if not await self.ask(ConfirmScreen("Leave?", told, verb="leave")):
                 return
         self.exit(return_code=0)

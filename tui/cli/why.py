@@ -135,8 +135,7 @@ def _watch(each: WatchSays, answer: Answer, out: Output) -> None:
 
 
 def _coverage(source: Coverage, out: Output) -> None:
-    times = f"{local(source.since)} to {local(source.until)}"
-    asked = f"asked {source.asked} times between {times}, failed {source.failed}"
+    asked = f"asked {source.asked} times from {local(source.since)} to {local(source.until)}, failed {source.failed}"
     out.row(Cell(f"source {source.source}", 0, "bold"), asked)
     for outage in source.outages:
         until = local(outage.until) if outage.until else "now"

@@ -114,7 +114,7 @@ def polls(stream: Stream, lines: Sequence[PollLine], width: int) -> list[Line]:
         return [*shown, ((" no poll in the ledger yet", "quiet"),)]
     shown.append(((" polled at         returned   new  duplicate  unmatched  failed", "quiet"),))
     for poll in lines:
-        if poll.error:  # nothing was returned: the words need the room
+        if poll.error and not (poll.returned or poll.gap_seconds):  # no counts to show: room for the words
             shown.append(((f" {local(poll.started_at)}  ", ""), (clip(poll.error, max(0, width - 20)), "late")))
             continue
         gap = (
@@ -125,7 +125,7 @@ def polls(stream: Stream, lines: Sequence[PollLine], width: int) -> list[Line]:
             (
                 (f" {local(poll.started_at)}  {counts}", ""),
                 (gap, "late"),
-                (f"  {clip(poll.reason, max(0, width - 70))}" if poll.reason else "", "late"),
+                (f"  {clip(why, max(0, width - 70))}" if (why := poll.error or poll.reason) else "", "late"),
             )
         )
     return shown

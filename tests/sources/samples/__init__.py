@@ -7,9 +7,19 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from tests.servers import Server
+
+
+@dataclass(frozen=True)
+class Hand:
+    """What makes a sample's server go on: `more(number, at)` lets one more post appear that the watch matches, `own(at)`
+    one of our own account (None where the source knows of none)."""
+
+    more: Callable[[int, datetime], object]
+    own: Callable[[datetime], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -19,7 +29,7 @@ class Sample:
     `expected` mentions; every request of it has a path that begins with one of `paths` (where faults are put)."""
 
     type: str
-    prepare: Callable[[Server], None]
+    prepare: Callable[[Server], Hand]
     expected: int
     paths: tuple[str, ...]
     options: Callable[[Server], Mapping[str, Any]] = lambda server: {}

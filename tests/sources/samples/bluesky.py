@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from tests.servers import Server
 from tests.sources.fake_bluesky import HANDLE, NOW, PASSWORD, STREAM, FakeBluesky, FakeJetstream
-from tests.sources.samples import Sample
+from tests.sources.samples import Hand, Sample
 
 
-def prepare(server: Server) -> None:
+def prepare(server: Server) -> Hand:
     remote, stream = FakeBluesky(server, per_page=20), FakeJetstream(server)
     for number in range(50):
         remote.add(number, NOW - timedelta(minutes=number))
@@ -18,6 +18,7 @@ def prepare(server: Server) -> None:
     for number in range(200, 210):
         stream.post(number, NOW - timedelta(hours=1) + timedelta(minutes=number - 200))
     stream.heeds = False  # whatever time it is where the test runs
+    return Hand(lambda number, at: remote.add(f"n{number}", at), lambda at: remote.add("own", at, did=DID))
 
 
 SAMPLE = Sample(

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from tests.servers import Server
 from tests.sources.fake_discourse import NOW, TOKEN, FakeDiscourse
-from tests.sources.samples import Sample
+from tests.sources.samples import Hand, Sample
 
 
-def prepare(server: Server) -> None:
+def prepare(server: Server) -> Hand:
     remote = FakeDiscourse()
     remote.port = server.port
     for number in range(1, 81):
@@ -18,6 +18,10 @@ def prepare(server: Server) -> None:
     remote.notify(1, NOW - timedelta(hours=1), 1, 81)
     for path in ("/search.json", "/posts.json", "/notifications.json", "/session/current.json", "/posts/81.json"):
         server.on(path, remote.answer)
+    return Hand(
+        lambda number, at: remote.add(100 + number, at, number=100 + number),
+        lambda at: remote.add(900, at, number=900, username=OWN),
+    )
 
 
 SAMPLE = Sample(

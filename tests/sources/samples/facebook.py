@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from tests.servers import Server
 from tests.sources.fake_meta import NOW, PAGE, TOKEN, FakePage
-from tests.sources.samples import Sample
+from tests.sources.samples import Hand, Sample
 
 
-def prepare(server: Server) -> None:
+def prepare(server: Server) -> Hand:
     remote = FakePage(server)
     long, short = remote.post(1, NOW - timedelta(days=3)), remote.post(2, NOW - timedelta(days=2))
     for number in range(230):
@@ -20,6 +20,10 @@ def prepare(server: Server) -> None:
     tagged = remote.post(4, NOW - timedelta(hours=8), author="9")
     remote.edge(f"{PAGE}/feed").remove(tagged)
     remote.edge(f"{PAGE}/tagged").append(tagged)
+    return Hand(
+        lambda number, at: remote.comment(long, 3000 + number, at),
+        lambda at: remote.comment(short, 4000, at, **{"from": {"id": PAGE, "name": "Acme"}}),
+    )
 
 
 SAMPLE = Sample(

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from tests.servers import Server
 from tests.sources.fake_meta import ACCOUNT, NOW, TOKEN, FakeAccount, stamp
-from tests.sources.samples import Sample
+from tests.sources.samples import Hand, Sample
 
 
-def prepare(server: Server) -> None:
+def prepare(server: Server) -> Hand:
     remote = FakeAccount(server)
     media = remote.media(50, NOW - timedelta(days=3))
     for number in range(70):
@@ -18,6 +18,10 @@ def prepare(server: Server) -> None:
         remote.comment(media, 2000 + number, NOW - timedelta(minutes=60 - number), above=comment)
     tagged = {"id": "60", "caption": "with @acme", "timestamp": stamp(NOW), "username": "bob"}
     remote.edge(f"{ACCOUNT}/tags").append(tagged)
+    return Hand(
+        lambda number, at: remote.comment(media, 3000 + number, at),
+        lambda at: remote.comment(media, 4000, at, username="acme", **{"from": {"id": ACCOUNT, "username": "acme"}}),
+    )
 
 
 SAMPLE = Sample(

@@ -7,13 +7,14 @@ from datetime import timedelta
 from tests.factories import NOW
 from tests.servers import Server
 from tests.sources.fake_trustpilot import KEY, UNIT, FakeTrustpilot
-from tests.sources.samples import Sample
+from tests.sources.samples import Hand, Sample
 
 
-def prepare(server: Server) -> None:
+def prepare(server: Server) -> Hand:
     remote = FakeTrustpilot(server)
     for number in range(150):
         remote.add(number, NOW - timedelta(hours=number))
+    return Hand(lambda number, at: remote.add(1000 + number, at))
 
 
 SAMPLE = Sample(
