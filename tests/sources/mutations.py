@@ -4,13 +4,29 @@ changed. The same `random.Random` makes the same answers again."""
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.hostile import PAYLOADS
 from tests.servers import Reply
+
+SEED = int(os.environ.get("EARFUL_FUZZ_SEED", "0"))
+SECONDS = float(os.environ.get("EARFUL_FUZZ_SECONDS", "0"))
+SHARES = 30  # tests that share the seconds
+
+
+def seeds(least: int = 1) -> Iterator[int]:
+    """`least` seeds, then one after the other for a test's share of the time."""
+    end = time.monotonic() + SECONDS / SHARES
+    seed = SEED
+    while seed < SEED + least or time.monotonic() < end:
+        yield seed
+        seed += 1
+
 
 # What json.dumps cannot write stands in its output as a sign, and is put in its place afterwards.
 RAW = {

@@ -8,11 +8,9 @@ one seed after the other, shared among all tests here.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import time
 import unicodedata
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -36,39 +34,24 @@ from store.domain.secret import Secret
 from store.tables import author, cases, mention, mention_version, rejected, unmatched
 from tests.hostile import harm_in
 from tests.servers import Reply, Seen, Server
-from tests.sources.mutations import wrong
+from tests.sources.mutations import seeds, wrong
 from tests.sources.samples import Sample, samples
 
-SEED = int(os.environ.get("EARFUL_FUZZ_SEED", "0"))
-SECONDS = float(os.environ.get("EARFUL_FUZZ_SECONDS", "0"))
-SHARES = 30  # tests that share the seconds
 WATCH = Watch("acme", "acme")
 NAMES = {"external_id", "native_id", "parent", "thread", "position"}
 SLOWEST = 20.0  # seconds for a poll
-
-
-def seeds() -> Iterator[int]:
-    """One seed, or one after the other for this test's share of the time."""
-    end = time.monotonic() + SECONDS / SHARES
-    seed = SEED
-    yield seed
-    while time.monotonic() < end:
-        seed += 1
-        yield seed
 
 
 class Liar(Server):
     """Answers well, or, while it has a `chance`, often wrongly."""
 
     chance: random.Random | None = None
-    keep: list[tuple[Seen, Reply]] = []
 
     def answer(self, seen: Seen) -> Reply:
         reply = super().answer(seen)
         if self.chance is None or reply.play is not None or self.chance.random() < 0.3:
             return reply
-        lie = wrong(self.chance, reply)
-        return lie
+        return wrong(self.chance, reply)
 
 
 class Life:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.servers import Server
-from tests.sources.fake_bluesky import HANDLE, NOW, PASSWORD, STREAM, FakeBluesky, FakeJetstream
+from tests.sources.fake_bluesky import HANDLE, NOW, OWN, PASSWORD, STREAM, FakeBluesky, FakeJetstream
 from tests.sources.samples import Hand, Sample
 
 
@@ -18,7 +18,7 @@ def prepare(server: Server) -> Hand:
     for number in range(200, 210):
         stream.post(number, NOW - timedelta(hours=1) + timedelta(minutes=number - 200))
     stream.heeds = False  # whatever time it is where the test runs
-    return Hand(lambda number, at: remote.add(f"n{number}", at), lambda at: remote.add("own", at, did=DID))
+    return Hand(lambda number, at: remote.add(f"n{number}", at), lambda at: remote.add("own", at, did=OWN))
 
 
 SAMPLE = Sample(

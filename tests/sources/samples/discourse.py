@@ -20,7 +20,7 @@ def prepare(server: Server) -> Hand:
         server.on(path, remote.answer)
     return Hand(
         lambda number, at: remote.add(100 + number, at, number=100 + number),
-        lambda at: remote.add(900, at, number=900, username=OWN),
+        lambda at: remote.add(900, at, number=900, username="acme_support"),
     )
 
 

@@ -14,7 +14,7 @@ def prepare(server: Server) -> Hand:
     for number in range(1, 141):
         remote.add(number, NOW - timedelta(minutes=200 - number))
     remote.comment(900, 3, NOW, "acme, too")
-    return Hand(lambda number, at: remote.add(2000 + number, at), lambda at: remote.add(3000, at, user={"login": LOGIN}))
+    return Hand(lambda number, at: remote.add(2000 + number, at))
 
 
 SAMPLE = Sample("github", prepare, expected=141, paths=(SEARCH, "/repositories"))

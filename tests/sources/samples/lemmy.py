@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.servers import Server
-from tests.sources.fake_lemmy import NOW, TOKEN, FakeLemmy, comment
+from tests.sources.fake_lemmy import NOW, OWN, TOKEN, FakeLemmy, comment
 from tests.sources.samples import Hand, Sample
 
 
