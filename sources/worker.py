@@ -77,6 +77,11 @@ class Worker:
         adapter = self._sources[source].adapter if source in self._sources else None
         return cast(Channel, adapter) if hasattr(adapter, "send") else None
 
+    def asks_nothing(self, source: str) -> bool:
+        """Whether a source has no stream at all, by its keys and the desk's watches, and does not listen either."""
+        adapter = self._sources[source].adapter
+        return not adapter.streams() and not hasattr(adapter, "listen")
+
     async def run(self, stop: asyncio.Event, on_event: OnEvent) -> None:
         """Poll, listen, send and tidy until `stop`. Returns within a second of it, but for a send under way."""
         self._hold()

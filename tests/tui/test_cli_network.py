@@ -318,3 +318,12 @@ def test_a_worker_takes_up_a_changed_configuration(earful: Earful) -> None:
         assert "globex is down" in earful("inbox", "--json").data
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
+
+
+def test_a_source_without_a_question_says_so(earful: Earful, server: Server) -> None:
+    earful.configure(
+        f'[[watch]]\nname = "german"\nquery = "lang:de"\n[[source]]\ntype = "hackernews"\nurl = "{server.url()}"\n'
+    )
+    polled = earful("poll", "--once")
+    assert polled.code == 3
+    assert "hackernews has nothing to ask" in polled.narration

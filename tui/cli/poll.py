@@ -35,10 +35,14 @@ def poll(call: Call) -> int:
                 out.tell("another process polls this store; it was asked to do so now")
                 return DONE
             lines = await worker.poll_once(source=args.source, all_due=args.once)
+            silent = [name for name in names if args.source in (None, name) and worker.asks_nothing(name)]
         for line in lines:
             print_poll(line, out)
+        for name in silent:
+            out.tell(f"{name} has nothing to ask: no watch looks for words, and its own keys name nothing to read")
         if not lines:
-            out.tell("no source is due; --once polls all of them")
+            if not silent:
+                out.tell("no source is due; --once polls all of them")
             return NOTHING
         return FAILED if any(line.error for line in lines) else DONE
 
