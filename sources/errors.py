@@ -18,10 +18,14 @@ from datetime import datetime
 from pathlib import Path
 
 from store.domain.errors import EarfulError
+from store.domain.secret import masked
 
 
 class SourceError(EarfulError):
-    pass
+    """Its words often are those of a server, which may say back the secret that it was sent."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(masked(message))
 
 
 class RateLimited(SourceError):

@@ -164,10 +164,8 @@ class Http:
                 body = await _body(response, request.limit, trail)
         except RefusedAddress as refused:
             raise Unreachable(f"{trail.where}: {refused}") from None
-        except (httpx.LocalProtocolError, UnicodeEncodeError):
-            raise Unreachable(
-                f"{trail.where}: a header or the address holds a character that HTTP cannot carry"
-            ) from None
+        except (httpx.LocalProtocolError, httpx.InvalidURL, UnicodeEncodeError):
+            raise Unreachable(f"{trail.where}: a header or the address cannot be carried by HTTP") from None
         except httpx.ConnectError as error:
             raise Unreachable(f"{trail.where}: {_why_no_connection(error)}") from None
         except (httpx.ConnectTimeout, httpx.PoolTimeout):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +24,8 @@ class Keep:
     def load(self, name: str) -> JsonObject | None:
         """What was put there last; None where nothing was, or where it cannot be read."""
         if name not in self._remembered and self._folder is not None:
-            with suppress(OSError, ValueError):
+            with suppress(OSError, ValueError, RecursionError):
+                self._check()
                 found = json.loads(self._file(name).read_bytes())
                 if isinstance(found, dict):
                     self._remembered[name] = found
@@ -37,6 +39,7 @@ class Keep:
             return
         with suppress(OSError):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._check()
             handle, written = tempfile.mkstemp(dir=self._folder)  # mkstemp makes it 0600
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -52,7 +55,18 @@ class Keep:
         self._remembered.pop(name, None)
         if self._folder is not None:
             with suppress(OSError):
+                self._check()
                 self._file(name).unlink(missing_ok=True)
+
+    def _check(self) -> None:
+        """Raises OSError for a link or another user's folder, which somebody may have put there; ours is closed to
+        others where it was not."""
+        assert self._folder is not None
+        there = self._folder.lstat()
+        if not stat.S_ISDIR(there.st_mode) or (hasattr(os, "geteuid") and there.st_uid != os.geteuid()):
+            raise PermissionError(f"{self._folder} is not a folder of ours")
+        if there.st_mode & 0o077:
+            self._folder.chmod(0o700)
 
     def _file(self, name: str) -> Path:
         assert self._folder is not None

@@ -69,7 +69,7 @@ class Tokens:
         if answer.status in (400, 401, 403):
             raise Unauthorised(f"the login is refused ({_why(answer.body)}); renew the token")
         told: Any = whole(answer, now=now).json()
-        token = fields.text(told.get("access_token")) if isinstance(told, dict) else ""
+        token = fields.token(told.get("access_token")) if isinstance(told, dict) else ""
         if not token and isinstance(told, dict) and told.get("error"):  # some say so with 200
             raise Unauthorised(f"the login is refused ({_why(answer.body)}); renew the token")
         if not token:
@@ -80,7 +80,7 @@ class Tokens:
         kept = {
             "access": token,
             "until": until.isoformat(),
-            "refresh": fields.text(told.get("refresh_token")) or refresh,
+            "refresh": fields.token(told.get("refresh_token")) or refresh,
         }
         await asyncio.to_thread(self._keep.store, self._name, kept)
         return Secret(token)

@@ -81,7 +81,7 @@ class Answer:
 async def why(db: Database, desk: Desk, name: str, *, at: datetime | None = None, now: datetime) -> Answer:
     """Of a case (`12`, `#12`) or of one post: its address, its network's id or at-uri. `at`: about when it was written,
     where neither says so. Raises NotFound for a `#12` that is no case."""
-    name = name.strip()
+    name = name.strip().encode("utf-8", "replace").decode()  # no database takes half a surrogate pair
     number = name.removeprefix("#")
     if number.isascii() and number.isdigit() and len(number) < 19:
         if theirs := await memory.of_case(db, int(number)):

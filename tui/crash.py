@@ -7,6 +7,7 @@ import traceback
 from datetime import UTC, datetime
 
 from store.domain.safetext import safe
+from store.domain.secret import masked
 from tui.settings import log_home
 
 
@@ -33,4 +34,4 @@ def _words(error: BaseException) -> str:
         message = "" if isinstance(seen, UnicodeError) else f": {seen}"
         parts.append(f"{type(seen).__name__}{message}\n{''.join(traceback.format_tb(seen.__traceback__))}")
         seen = seen.__cause__ or seen.__context__
-    return safe("caused by ".join(parts))
+    return safe(masked("caused by ".join(parts)))

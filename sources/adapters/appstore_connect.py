@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 from sources import oauth
 from sources.adapters import fields
@@ -190,4 +190,4 @@ def _below(told: JsonObject) -> str:
     """The cursor in links.next: only this, the rest of our question stays as it is."""
     links = told.get("links")
     following = fields.text(links.get("next")) if isinstance(links, dict) else ""
-    return parse_qs(urlsplit(following).query).get("cursor", [""])[0]
+    return fields.parameter(following, "cursor")

@@ -223,7 +223,7 @@ def _listing(got: Got, name: str, asked: str, floor: str, own: str, now: datetim
         if not floor or max(mention.created_at, at or mention.created_at) >= datetime.fromisoformat(floor):
             mentions.append(mention)
     page = Page(asked, mentions, rejected, next_poll_at=got.rest_until, quota_left=got.quota_left)
-    cursor = fields.text(got.data.get("cursor"))
+    cursor = fields.place(got.data.get("cursor"))
     newest = max((at for at in seen or times if at <= now), default=None)  # none from the future: all would look old
     return Listing(frozenset(names), tuple(times), newest, cursor, page)
 

@@ -96,7 +96,8 @@ class Session:
 
     async def _store(self, answer: Answer, reopened_at: datetime | None) -> None:
         told = understood(answer, now=utcnow())
-        pair = [fields.text(told.get(name)) for name in ("accessJwt", "refreshJwt")] if isinstance(told, dict) else [""]
+        told = told if isinstance(told, dict) else {}
+        pair = [fields.token(told.get(name)) for name in ("accessJwt", "refreshJwt")]
         if not all(pair):
             raise BadAnswer(f"{self._base} opened no session")
         kept: JsonObject = {

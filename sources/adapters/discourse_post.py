@@ -25,7 +25,7 @@ def from_post(
         raise ValueError("not a post")
     name, topic = fields.identifier(post.get("id")), fields.identifier(post.get("topic_id"))
     number, login = fields.count(post.get("post_number")), fields.identifier(post.get("username"))
-    if not (name and topic and number):
+    if not (name.isdecimal() and topic and number):
         raise ValueError("a post without id, topic or number")
     body = fields.text(post.get("cooked")) or escape(fields.text(post.get("raw")) or fields.text(post.get("blurb")))
     begins = number == 1

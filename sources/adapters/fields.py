@@ -9,13 +9,17 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
+
+from sources.errors import BadAnswer
 
 IDENTIFIER_LIMIT = 400
 URL_LIMIT = 2_000
+PLACE_LIMIT = 4_000
 RAW_LIMIT = 256 * 1024
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _UTC, _LEAP_SECOND = re.compile(r" (UTC|GMT)$"), re.compile(r"(?<=\d:\d\d:)60")
+_TOKEN = re.compile(r"[\x20-\x7e]{1,16000}")
 _UNSTORABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -31,6 +35,29 @@ def identifier(value: Any) -> str:
 
 def text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def place(value: Any) -> str:
+    """Where a list goes on, as its server names it: "" where it does not. It is kept and sent back, so one that no
+    address can carry raises BadAnswer: every later poll would stumble over it."""
+    if not isinstance(value, str):
+        return ""
+    if len(value) > PLACE_LIMIT or _UNSTORABLE.search(value):
+        raise BadAnswer("the answer goes on at a place that is none")
+    return value
+
+
+def parameter(url: str, name: str) -> str:
+    """Where a list goes on, as a parameter of the address of its next page. Raises BadAnswer, as `place` does."""
+    try:
+        return place(parse_qs(urlsplit(url).query).get(name, [""])[0])
+    except ValueError:
+        raise BadAnswer("the answer goes on at an address that is none") from None
+
+
+def token(value: Any) -> str:
+    """A token that a header can carry; anything else is none."""
+    return value if isinstance(value, str) and _TOKEN.fullmatch(value) else ""
 
 
 def web_url(value: Any) -> str:
@@ -78,6 +105,11 @@ def _moment(value: Any) -> datetime | None:
             at = parsedate_to_datetime(value)
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     return datetime.fromtimestamp(value / 1000 if abs(value) > 1e11 else value, UTC)
+
+
+def why(error: Exception) -> str:
+    """Why an item was set aside, for the ledger. Only a ValueError says it in words for people."""
+    return str(error) if isinstance(error, ValueError) else f"not what it promises ({type(error).__name__})"
 
 
 def raw(item: Any) -> bytes:

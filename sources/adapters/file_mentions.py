@@ -9,6 +9,7 @@ from typing import Any
 
 from sources.adapters import fields
 from store.domain.mention import UNKNOWN_AUTHOR, MentionType, NewAuthor, NewMention
+from store.domain.safetext import safe_line
 
 # The field first, then what other programs call it.
 NAMES: dict[str, tuple[str, ...]] = {
@@ -69,7 +70,7 @@ def from_fields(given: Mapping[str, Any], raw: bytes, *, network: str, undated: 
     name = fields.identifier(item["id"]) or twins.name(content)
     kind = fields.text(item["type"]).strip().lower()
     return NewMention(
-        network=fields.identifier(item["source"]).lower()[:NETWORK_LIMIT] or network,
+        network=safe_line(fields.identifier(item["source"]).lower(), limit=NETWORK_LIMIT) or network,
         external_id=name,
         author=author,
         created_at=created_at or undated,

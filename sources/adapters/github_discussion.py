@@ -91,7 +91,7 @@ async def _search(
     if not isinstance(nodes, list):
         raise BadAnswer("GitHub's GraphQL answered a search without nodes")
     info = found.get("pageInfo") if isinstance(found.get("pageInfo"), dict) else {}
-    after["cursor"] = fields.text(info.get("endCursor"))
+    after["cursor"] = fields.place(info.get("endCursor"))
     begin = time(place["floor"])
     mentions: list[NewMention] = []
     rejected: list[Rejected] = []

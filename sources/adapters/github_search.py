@@ -172,14 +172,15 @@ def _owe(mark: JsonObject, entries: Sequence[str]) -> bool:
 def _matches(item: Any) -> list[str]:
     """PATH@TIME of the comments in which the words were found; the time is that of the issue's last update."""
     found = item.get("text_matches") if isinstance(item, dict) else None
-    urls = [fields.text(one.get("object_url")) for one in found or () if isinstance(one, dict)]
+    told = found if isinstance(found, list) else []
+    urls = [fields.web_url(one.get("object_url")) for one in told if isinstance(one, dict)]
     paths = [match[0] for url in urls if (match := _COMMENT.search(urlsplit(url).path))]
     return [f"{path}@{fields.identifier(item.get('updated_at'))}" for path in paths]
 
 
 def _thread_of(item: Any, at: datetime | None) -> str:
     """PATH@TIME of an issue's comments."""
-    path = urlsplit(fields.text(item.get("url")) if isinstance(item, dict) else "").path
+    path = urlsplit(fields.web_url(item.get("url")) if isinstance(item, dict) else "").path
     found = re.search(r"/repos/[^/]+/[^/]+/issues/\d+$", path)
     since = f"&since={_iso(at)}" if at else ""
     return f"{found[0]}/comments?per_page=100{since}@{fields.identifier(item.get('updated_at'))}" if found else ""

@@ -117,7 +117,7 @@ class Reader:
         while not seen or most() > 0:
             try:
                 listed = await self._fetch(walk["token"])
-            except StaleToken:
+            except BadAnswer:  # not all of Google's servers say that it is the token of a page that ran out
                 if begun_again or not walk["token"]:
                     raise
                 walk["token"], begun_again, seen = "", True, set()

@@ -130,6 +130,9 @@ class GoogleBusiness:
             if again.edited_at is not None and again.edited_at > (mention.edited_at or mention.created_at):
                 changed.append(again)
             changed += answer
+        if deleted and not changed:  # what does not know the location either has lost no review
+            location = deleted[0].partition("/reviews/")[0]
+            await self._google.get(f"/v4/{location}/reviews", (("pageSize", "1"),), now=now)
         return Page(f"{len(mentions)} originals", changed, deleted=deleted)
 
     async def length(self, text: str, *, handle: str) -> tuple[int, int]:
@@ -191,7 +194,7 @@ class GoogleBusiness:
             told = await self._google.get(f"/v4/{location}/reviews", params, now=now)
             found = [_item(one, location) for one in items(told, "reviews")]
             asked = f"reviews of {location}{' page ' + token[:20] if token else ''}"
-            return Listed(asked, found, fields.text(told.get("nextPageToken")))
+            return Listed(asked, found, fields.place(told.get("nextPageToken")))
 
         return Reader(place, fetch, now=now, remember=remember, scan=SCAN)
 
@@ -215,7 +218,7 @@ class GoogleBusiness:
             told = await self._google.get(path, (*params, *paging), now=now, host=host)
             page = [fields.identifier(one.get("name")) for one in items(told, kind) if isinstance(one, dict)]
             found += [name for name in page if name]
-            token = fields.text(told.get("nextPageToken"))
+            token = fields.place(told.get("nextPageToken"))
             if not token or not page:
                 return found
 

@@ -105,7 +105,7 @@ class GooglePlay:
             params = (("maxResults", str(PAGE_SIZE)), *((("token", token),) if token else ()))
             told = await self._google.get(_reviews(package), params, now=now)
             paging = told.get("tokenPagination")
-            below = fields.text(paging.get("nextPageToken")) if isinstance(paging, dict) else ""
+            below = fields.place(paging.get("nextPageToken")) if isinstance(paging, dict) else ""
             found = [_item(one, package, place["known"]) for one in items(told, "reviews")]
             return Listed(f"reviews of {package}{' page ' + token[:20] if token else ''}", found, below)
 
@@ -134,6 +134,8 @@ class GooglePlay:
             if again.created_at > (mention.edited_at or mention.created_at):
                 changed.append(replace(again, edited_at=again.created_at))
             changed += answer
+        if deleted and len(deleted) == len(some):  # what does not know the app either has lost no review
+            await self._google.get(_reviews(_package(some[0])), (("maxResults", "1"),), now=now)
         return Page(f"{len(some)} originals", changed, deleted=deleted)
 
     async def length(self, text: str, *, handle: str) -> tuple[int, int]:

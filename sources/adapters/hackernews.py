@@ -60,7 +60,7 @@ class HackerNews:
     def __init__(self, setup: Setup) -> None:
         self._http = setup.http
         self._search = (setup.config.url or SEARCH_URL).rstrip("/")
-        self._items = str(setup.config.options.get("items_url") or ITEMS_URL).rstrip("/")
+        self._items = str(setup.config.options.get("items_url") or setup.config.url or ITEMS_URL).rstrip("/")
         self._backfill = setup.config.backfill
         self._asks = {f"{PREFIX}{watch.name}": asks(watch.query) for watch in setup.watches}
 

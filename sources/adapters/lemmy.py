@@ -205,7 +205,7 @@ class Lemmy(LemmyAnswers):
         items = got.data.get(name)
         if not isinstance(items, list):
             raise BadAnswer(f"{self._server.url}{path} answered without {name}")
-        following = int(at or 1) + 1 if api == V3 else fields.text(got.data.get("next_page"))
+        following = int(at or 1) + 1 if api == V3 else fields.place(got.data.get("next_page"))
         asked = " ".join([path, *(f"{key}={value}" for key, value in params)])
         return _understood(line, items, got, asked, floor, who.own, following)
 

@@ -90,7 +90,7 @@ class LemmyAnswers:
             fresh = [one for one in read if one.external_id not in found]
             found |= {one.external_id: one for one in fresh}
             unreadable += len(views) - len(read)
-            at = fields.text(data.get("next_page"))
+            at = fields.place(data.get("next_page"))
             if not fresh or read[-1].created_at < since or (api == V4 and not at):
                 # Lemmy 1.0 forgets on its v3 what page it was asked for: the same again, and full, is no end.
                 again = not fresh and len(views) >= LIMIT

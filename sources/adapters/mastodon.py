@@ -248,7 +248,7 @@ class Mastodon(MastodonAnswers):
                 status = item["status"] if direct else item
                 mention = from_status(status, host=self._server.host, own=own, direct=direct)
             except (ValueError, KeyError, TypeError) as error:
-                rejected.append(Rejected(name or "an item", str(error), fields.raw(item)))
+                rejected.append(Rejected(name or "an item", fields.why(error), fields.raw(item)))
                 continue
             times.append(mention.created_at)
             if floor is None or mention.created_at >= floor:

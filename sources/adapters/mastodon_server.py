@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from sources.adapters import fields
 from sources.errors import BadAnswer, RateLimited, SourceError, Unauthorised
@@ -143,5 +143,5 @@ def _below(headers: Mapping[str, str]) -> str:
     """max_id of rel="next" in a Link header (RFC 8288): only this, the rest of our question stays as it is."""
     for target, relation in re.findall(r'<([^<>]*)>\s*;[^<]*?\brel="?([a-z ]+)"?', headers.get("link", "")):
         if "next" in relation.split():
-            return str(parse_qs(urlsplit(target).query).get("max_id", [""])[0])
+            return fields.parameter(target, "max_id")
     return ""

@@ -37,7 +37,8 @@ class Changes(NamedTuple):
 
 def changes(payload: JsonObject) -> Changes:
     """One POST of Meta, of any number of changes, oldest first. Raises ValueError where it is not one."""
-    network = {"page": facebook_item.NETWORK, "instagram": instagram_item.NETWORK}.get(payload.get("object", ""), "")
+    networks = {"page": facebook_item.NETWORK, "instagram": instagram_item.NETWORK}
+    network = networks.get(fields.text(payload.get("object")), "")
     entries = payload.get("entry")
     if not isinstance(entries, list) or "object" not in payload:
         raise ValueError("not a webhook of Meta")

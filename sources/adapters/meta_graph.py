@@ -65,7 +65,7 @@ class Got:
         if not isinstance(paging, dict) or not paging.get("next"):
             return ""
         cursors = paging.get("cursors")
-        return fields.text(cursors.get("after")) if isinstance(cursors, dict) else ""
+        return fields.place(cursors.get("after")) if isinstance(cursors, dict) else ""
 
 
 class Graph:

@@ -166,7 +166,8 @@ class Reddit(RedditAnswers):
         read = _Reading(got, asked, floor)
         for thing in reversed(things):
             read.take(fullname(thing), thing, partial(from_thing, thing, own=own, direct=line.direct), is_gone(thing))
-        return read.done(fields.text(listing["data"].get("after")))
+        below = fields.text(listing["data"].get("after"))
+        return read.done(below if FULLNAME.fullmatch(below) else "")
 
     async def _entries(self, got: Got, asked: str, floor: float, own: str) -> Read:
         feed = await parse(got.answer, asked)

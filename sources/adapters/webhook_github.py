@@ -37,7 +37,7 @@ def page(event: str, payload: JsonObject) -> Page | None:
         if action == "edited":
             mention = replace(mention, edited_at=fields.moment(item.get("updated_at")))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return Page(asked, rejected=[Rejected(name or event, str(error), fields.raw(item))])
+        return Page(asked, rejected=[Rejected(name or event, fields.why(error), fields.raw(item))])
     return Page(asked, [mention], network=github_item.NETWORK)
 
 

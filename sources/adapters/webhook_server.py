@@ -37,7 +37,11 @@ class Call:
 
     @property
     def path(self) -> str:
-        return unquote(urlsplit(self.target).path) or "/"
+        """Of a target that is no address: none that anybody listens at."""
+        try:
+            return unquote(urlsplit(self.target).path) or "/"
+        except ValueError:
+            return ""
 
     @property
     def params(self) -> dict[str, str]:

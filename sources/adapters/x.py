@@ -172,7 +172,7 @@ class X(XAnswers):
             bounds = _start("", edge, now)  # X thinks it too old before we do
             got = await self._ask(query, own, bounds, now)
         meta = _meta(got)
-        further, newest = fields.text(meta.get("next_token")), fields.identifier(meta.get("newest_id"))
+        further, newest = fields.place(meta.get("next_token")), fields.identifier(meta.get("newest_id"))
         if further:
             place["walks"] = [{"next": further, "bounds": [list(bound) for bound in bounds]}, *place["walks"]]
         if newest.isdecimal():
@@ -193,7 +193,7 @@ class X(XAnswers):
             lost = written_at(low["since_id"]) if "since_id" in low else _time(low.get("start_time", ""))
             gap = max(1.0, (now - REACH - lost).total_seconds()) if lost else 1.0
             return Page(f"{query or MENTIONS}: not to its end ({error})", bookmark=deepcopy(mark), gap_seconds=gap)
-        further = fields.text(_meta(got).get("next_token"))
+        further = fields.place(_meta(got).get("next_token"))
         if further and further != walk["next"] and got.data.get("data"):
             walk["next"] = further
         else:

@@ -74,7 +74,7 @@ class XAnswers:
                 except (ValueError, KeyError, TypeError, AttributeError):
                     readable = False
             meta = got.data.get("meta")
-            further = fields.text(meta.get("next_token")) if isinstance(meta, dict) else ""
+            further = fields.place(meta.get("next_token")) if isinstance(meta, dict) else ""
             if not further:
                 return found, readable and isinstance(meta, dict)
         return found, False

@@ -87,7 +87,7 @@ class YouTubeAnswers:
             except Missing:
                 return found, True  # what it would stand under is gone
             found += [one for one in page if isinstance(one, dict)]
-            token = fields.text(told.get("nextPageToken"))
+            token = fields.place(told.get("nextPageToken"))
             old_enough = parent.type is MentionType.POST and any(_written(one) < since for one in page)
             if not token or old_enough:
                 return found, True

@@ -51,7 +51,7 @@ class Search:
                 async for page in self._search(now):
                     yield page
                 pause = timedelta(days=1) * all_questions / (SEARCHES * SHARE)
-                place |= {"searched": now.isoformat(), "due": (now + max(pause, SHORTEST)).isoformat()}
+                place |= {"searched": place.pop("begun"), "due": (now + max(pause, SHORTEST)).isoformat()}
             except RateLimited as limited:  # searches are counted apart: comments go on
                 place["due"] = (limited.retry_at or next_day(now)).isoformat()
                 yield Page(f"no search before {place['due'][:16]}: {limited}")
@@ -59,10 +59,13 @@ class Search:
             yield page
 
     async def _search(self, now: datetime) -> AsyncIterator[Page]:
+        """A round of all questions. One that ended early (`left`: what it has not asked) is gone on with."""
         place = self._place
+        if "begun" not in place:
+            place |= {"begun": now.isoformat(), "left": [ask.text for ask in self._questions]}
         after = (datetime.fromisoformat(place["searched"]) - OVERLAP).isoformat() if place["searched"] else ""
         since = max(after, place["floor"])
-        for ask in self._questions:
+        for ask in [ask for ask in self._questions if ask.text in place["left"]]:
             token, oldest = "", now
             for number in range(PAGES):
                 if not self._api.budget.searches_left(now):
@@ -70,12 +73,15 @@ class Search:
                 told = await self._api.list("search", _params(ask, since, token), now=now, searches=1)
                 hits = [one for one in told["items"] if _hit(one)]
                 page = await self._found(ask, hits, now)
-                token = fields.text(told.get("nextPageToken"))
+                token = fields.place(told.get("nextPageToken"))
                 oldest = min([oldest, *(one.created_at for one in page.mentions)])
                 cut = token and hits and number == PAGES - 1 and since
                 gap = (oldest - datetime.fromisoformat(since)).total_seconds() if cut else 0.0
+                last = not token or not hits or number == PAGES - 1
+                if last:
+                    place["left"].remove(ask.text)
                 yield replace(page, gap_seconds=max(gap, 0.0))
-                if not token or not hits:
+                if last:
                     break
 
     async def _found(self, ask: Ask, hits: Sequence[JsonObject], now: datetime) -> Page:

@@ -89,7 +89,7 @@ class Threads:
         )
         found = [thread_item(one, own=self._own, direct=self._where.direct) for one in told["items"]]
         asked = f"comments of {self._where}{' page ' + token[:20] if token else ''}"
-        return Listed(asked, found, fields.text(told.get("nextPageToken")))
+        return Listed(asked, found, fields.place(told.get("nextPageToken")))
 
     def _note(self, fresh: Collection[Item]) -> None:
         """What is missing of these threads is asked for after this page."""
@@ -141,7 +141,7 @@ class Threads:
                     mentions.append(comment(one, own=self._own, video=video, thread=name, direct=direct))
                 except ValueError as error:
                     rejected.append(Rejected(f"an answer in {name}", str(error), fields.raw(one)))
-            token = fields.text(told.get("nextPageToken"))
+            token = fields.place(told.get("nextPageToken"))
             fresh = {one.external_id for one in mentions} - seen
             seen |= fresh
             if not token or not fresh:

@@ -1,6 +1,23 @@
-"""A secret that cannot print itself."""
+"""A secret that cannot print itself, and the last door before words of others are shown: a server may say back what it
+was sent."""
 
 from __future__ import annotations
+
+from urllib.parse import quote
+
+REMEMBERED = 256
+SHORTEST = 8  # a shorter one stands in many a word by chance
+MASK = "..."
+
+_used: dict[str, None] = {}  # by its newest use
+
+
+def masked(text: str) -> str:
+    """A text without any secret that this process used lately."""
+    for value in list(_used):
+        for shape in (value, quote(value, safe="")):
+            text = text.replace(shape, MASK)
+    return text
 
 
 class Secret:
@@ -13,6 +30,12 @@ class Secret:
         self.reference = reference
 
     def reveal(self) -> str:
+        secret = self._value.rpartition(" ")[2]  # "Bearer ...": the scheme is none
+        if len(secret) >= SHORTEST:
+            _used.pop(secret, None)
+            _used[secret] = None
+            if len(_used) > REMEMBERED:
+                _used.pop(list(_used)[0], None)
         return self._value
 
     def __repr__(self) -> str:

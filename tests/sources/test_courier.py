@@ -314,3 +314,19 @@ async def test_a_slow_source_does_not_hold_up_a_department(db: Database):
     assert not slow.ended
     stop.set()
     await running
+
+
+@pytest.mark.parametrize(("replaces", "end"), [(False, DeliveryState.PERSON), (True, DeliveryState.SENT)])
+async def test_an_answer_to_somebody_else_in_the_same_thread_is_not_this_one(
+    db: Database, replaces: bool, end: DeliveryState
+):
+    """Two people ask in one thread and get the same words; only the first answer arrived, and only it is found."""
+    first, second = await replied(db, "it is mended", "it is mended")
+    there = Receipt("remote-1")
+    network = Network(there, Uncertain("no answer"), reads=(ReadBack(there, complete=True),))
+    network.replaces = replaces
+    courier = made(db, network)
+    assert (await rounds(db, courier, first, 1)).state is DeliveryState.SENT
+    settled = await rounds(db, courier, second, 4)
+    assert settled.state is end, settled.error
+    assert len(network.posts) == 2

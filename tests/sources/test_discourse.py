@@ -12,7 +12,7 @@ import pytest_asyncio
 from sources import registry
 from sources.errors import BadAnswer, NotSent, RateLimited, Refused, Unauthorised, Uncertain, Unreachable
 from sources.http import Http
-from sources.protocol import Receipt
+from sources.protocol import ReadBack, Receipt
 from sources.text.clean import clean
 from store.domain.desk import SourceConfig
 from store.domain.mention import UNKNOWN_AUTHOR, MentionType, NewAuthor
@@ -263,7 +263,7 @@ async def test_a_broken_post_is_kept_aside(server: FakeDiscourse, http: Http) ->
     server.add(3, NOW - HOUR, created_at="never")
     page, *_ = await poll(adapter(server, http, options=EVERYTHING), stream="everything")
     assert names([page]) == ["1", "2"]
-    assert page.mentions[1].author == NewAuthor(UNKNOWN_AUTHOR)
+    assert page.mentions[1].author == NewAuthor(UNKNOWN_AUTHOR, "Ana")
     assert [item.where for item in page.rejected] == ["3"]
 
 
@@ -364,6 +364,38 @@ async def test_reading_back(server: FakeDiscourse, http: Http) -> None:
     assert there.found.native_id == "12/61"
     assert as_shown.found == there.found
     assert (endless.found, endless.complete) == (None, False)
+
+
+async def test_the_same_words_to_somebody_else_in_the_topic_are_another_answer(
+    server: FakeDiscourse, http: Http
+) -> None:
+    now = datetime.now(UTC)
+    server.add(60, now, "Sorry!", number=60, username=ACCOUNT, reply_to_post_number=3)
+    source = adapter(server, http, TOKEN)
+    assert await source.read_back(delivery(), mention("12/7")) == ReadBack(None, complete=True)
+    back = await source.read_back(delivery(), mention("12/3"))
+    assert back.found is not None
+    assert back.found.native_id == "12/60"
+
+
+async def test_what_waits_for_approval_is_found_and_a_late_twin_is_no_refusal(
+    server: FakeDiscourse, http: Http
+) -> None:
+    now = datetime.now(UTC)
+    server.add(60, now, "another", number=60)
+    pending = [{"id": 3, "raw": "Sorry!", "created_at": now.isoformat()}]
+    stream = {"post_stream": {"stream": [60], "posts": []}}
+    server.on("/t/12.json", json_reply(stream | {"pending_posts": pending}))
+    source = adapter(server, http, TOKEN)
+    back = await source.read_back(delivery(), mention())
+    assert back.found is not None
+    assert back.found.native_id == "pending/3"
+
+    server.on("/posts.json", json_reply({"errors": ["Body is too similar to what you recently posted"]}, 422))
+    with pytest.raises(Refused, match="too similar"):
+        await source.send(delivery(), mention())
+    with pytest.raises(Uncertain, match="too similar"):
+        await source.send(delivery(absences=2), mention())
 
 
 async def test_originals_are_looked_at_again(server: FakeDiscourse, http: Http) -> None:

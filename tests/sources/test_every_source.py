@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import pytest_asyncio
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sources import registry
+from sources.errors import SourceError
 from sources.http import Http
 from sources.intake import Intake
 from sources.poller import Poller, Source
-from sources.protocol import Setup
+from sources.protocol import Adapter, Page, Setup
+from sources.text.clean import clean
 from store import cursors, ledger
 from store.database import Database
 from store.domain.clock import utcnow
 from store.domain.desk import Desk, SourceConfig, Watch
-from store.domain.poll import PollLine
+from store.domain.mention import JsonObject, Mention, NewMention
+from store.domain.poll import Cursor, PollLine
 from store.domain.secret import Secret
 from store.tables import mention
 from tests.servers import (
@@ -33,10 +42,12 @@ from tests.servers import (
     silence,
     text,
 )
+from tests.sources import fake_mastodon
 from tests.sources.samples import Sample, samples
 
 SAMPLES = samples()
 WATCH = Watch("acme", "acme")
+BOOKMARK = 64 * 1024  # bytes; it is written with every page
 XML_BOMB = (
     "<?xml version='1.0'?><!DOCTYPE a [<!ENTITY a 'aaaaaaaaaa'>"
     + "".join(f"<!ENTITY {b} '{f'&{a};' * 10}'>" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
@@ -50,14 +61,33 @@ class Faulty(Server):
     def __init__(self, sample: Sample) -> None:
         super().__init__()
         self.sample = sample
+        self.hand = sample.prepare(self)
+        self.everywhere = False
         self.fault: Callable[[Faulty, Seen], Reply] | None = None
         self.struck = 0
 
     def answer(self, seen: Seen) -> Reply:
-        if self.fault is not None and seen.path.startswith(self.sample.paths):
+        if self.fault is not None and (self.everywhere or seen.path.startswith(self.sample.paths)):
             self.struck += 1
             return self.fault(self, seen)
         return super().answer(seen)
+
+
+def as_stored(new: NewMention) -> Mention:
+    said = {name: getattr(new, name) for name in ("network", "external_id", "native_id", "parent", "thread", "type")}
+    title, text = clean(new)
+    more = {"title": title, "text": text, "edited_at": new.edited_at, "created_at": new.created_at, "ours": new.ours}
+    return fake_mastodon.mention(handle=new.author.handle, **said, **more)
+
+
+async def rows(db: Database) -> list[tuple[str, int, bool]]:
+    """(external id, case, ours) of all mentions."""
+
+    async def work(connection: AsyncConnection) -> list[tuple[str, int, bool]]:
+        query = select(mention.c.external_id, mention.c.case_id, mention.c.ours)
+        return [(name, case, ours) for name, case, ours in (await connection.execute(query)).all()]
+
+    return await db.read(work)
 
 
 def in_an_hour() -> datetime:
@@ -88,6 +118,33 @@ FAULTS: dict[str, Callable[[Faulty, Seen], Reply]] = {
 }
 
 
+TROUBLE: dict[str, Callable[[Faulty, Seen], Reply]] = {
+    name: FAULTS[name] for name in ("500", "429 and no word", "a page of HTML with 200", "nothing with 200", "a reset")
+} | {
+    "401": lambda server, seen: json_reply({"error": "who are you?"}, 401),
+    "403": lambda server, seen: json_reply({"error": "not for you"}, 403),
+    "404 for all": lambda server, seen: text("<h1>Not Found</h1>", "text/html", 404),
+    "an empty list": lambda server, seen: json_reply([]),
+    "nothing in any list": lambda server, seen: json_reply(
+        {name: [] for name in ("items", "posts", "reviews", "data", "statuses", "hits", "result", "nodes")}
+    ),
+    "null": lambda server, seen: json_reply(None),
+}
+
+
+def configured(server: Faulty) -> SourceConfig:
+    sample = server.sample
+    token, options = "env:IT" if sample.token else "", dict(sample.options(server))
+    return SourceConfig(sample.type, "it", url=server.url(), token=token, backfill=None, options=options)
+
+
+def adapter(server: Faulty, http: Http, watches: Sequence[Watch] = (WATCH,)) -> Adapter:
+    sample = server.sample
+    secrets = {name: Secret(value) for name, value in sample.secrets.items()}
+    token = Secret(sample.token) if sample.token else None
+    return registry.adapter(Setup(configured(server), http, token, watches, secrets))
+
+
 @dataclass
 class Place:
     """One source with its server and its store."""
@@ -99,33 +156,18 @@ class Place:
 
     async def poll(self) -> list[PollLine]:
         """One round of all its streams, by adapters that know nothing but their cursors."""
-        sample = self.server.sample
-        config = SourceConfig(
-            sample.type,
-            "it",
-            url=self.server.url(),
-            token="env:IT" if sample.token else "",
-            backfill=None,
-            options=dict(sample.options(self.server)),
-        )
-        secrets = {name: Secret(value) for name, value in sample.secrets.items()}
-        token = Secret(sample.token) if sample.token else None
-        adapter = registry.adapter(Setup(config, self.http, token, (WATCH,), secrets))
+        config = configured(self.server)
         desk = Desk(watches=(WATCH,), sources=(config,))
-        source = Source(config, registry.network(sample.type), adapter)
+        source = Source(config, registry.network(config.type), adapter(self.server, self.http))
         poller = Poller(self.db, {"it": source}, Intake(self.db, desk), self.lines.append, page_deadline=1.5)
         await poller.prepare()
         await cursors.make_due(self.db, now=utcnow())
-        import asyncio
-
         return await poller.round(asyncio.Event())
 
     async def stored(self) -> int:
-        from sqlalchemy import func, select
-
-        async def work(connection):  # type: ignore[no-untyped-def]
+        async def work(connection: AsyncConnection) -> int:
             query = select(func.count()).select_from(mention).where(mention.c.ours.is_(False))
-            return (await connection.execute(query)).scalar_one()
+            return int((await connection.execute(query)).scalar_one())
 
         return await self.db.read(work)
 
@@ -133,13 +175,50 @@ class Place:
 @pytest.fixture(params=SAMPLES, ids=lambda sample: sample.type)
 def server(request: pytest.FixtureRequest) -> Iterator[Faulty]:
     with Faulty(request.param) as running:
-        request.param.prepare(running)
         yield running
 
 
 @pytest.fixture
 def place(server: Faulty, db: Database) -> Place:
     return Place(server, db, Http({server.host}, pause=0))
+
+
+@pytest_asyncio.fixture
+async def http(server: Faulty) -> AsyncIterator[Http]:
+    fetching = Http({server.host}, pause=0)
+    yield fetching
+    await fetching.close()
+
+
+async def read(
+    server: Faulty,
+    http: Http,
+    stream: str,
+    bookmark: JsonObject | None = None,
+    *,
+    most: int = 10_000,
+    watches: Sequence[Watch] = (WATCH,),
+) -> list[Page]:
+    """A poll of one stream by an adapter that knows nothing but a bookmark from the store, broken off after `most`
+    pages."""
+    now = utcnow()
+    cursor = Cursor("it", stream, json.loads(json.dumps(bookmark or {})), now, 0, None, "", "ok")
+    answers, pages = adapter(server, http, watches).pages(cursor, now=now), list[Page]()
+    async for page in answers:
+        pages.append(page)
+        if len(pages) == most:
+            break
+    await answers.aclose()  # type: ignore[attr-defined]
+    return pages
+
+
+def bookmark_of(pages: list[Page], before: JsonObject | None = None) -> JsonObject | None:
+    """The one that is stored after these."""
+    return next((page.bookmark for page in reversed(pages) if page.bookmark is not None), before)
+
+
+def names(pages: list[Page]) -> set[str]:
+    return {mention.external_id for page in pages for mention in page.mentions if not mention.ours}
 
 
 def adds_up(lines: list[PollLine]) -> bool:
@@ -186,6 +265,111 @@ async def test_a_source_in_trouble_says_when_it_comes_back(place: Place) -> None
 
     assert min(cursor.next_poll_at for cursor in found) >= before + timedelta(seconds=55)
     assert any(cursor.next_poll_at >= before + timedelta(seconds=600) for cursor in found)
+
+
+async def test_a_poll_that_dies_after_any_page_is_gone_on_with(server: Faulty, http: Http) -> None:
+    found: set[str] = set()
+    for stream in adapter(server, http).streams():
+        if server.sample.forgets:
+            pages = await read(server, http, stream, most=1)
+            while len(found) < len(found := found | names(pages)):
+                pages = await read(server, http, stream, bookmark_of(pages), most=1)
+            continue
+        whole = await read(server, http, stream)
+        for kept in range(1, len(whole)):
+            rest = await read(server, http, stream, bookmark_of(whole[:kept]))
+            assert names(whole[:kept]) | names(rest) >= names(whole), (stream, kept)
+        found |= names(whole)
+    assert len(found) == server.sample.expected
+
+
+async def test_what_is_new_does_not_wait_for_what_is_old(server: Faulty, http: Http) -> None:
+    """The poll was broken off in the middle of a long walk; then three more posts appear."""
+    before, found = set[str](), set[str]()
+    marks: dict[str, JsonObject | None] = {}
+    for stream in adapter(server, http).streams():
+        before |= names(await read(server, http, stream))
+        marks[stream] = bookmark_of(await read(server, http, stream, most=2))
+    for number in range(3):
+        server.hand.more(number, utcnow())
+    for stream, mark in marks.items():
+        found |= names(await read(server, http, stream, mark, most=3))
+    assert len(found - before) == 3
+
+
+async def test_many_polls_lose_nothing_and_remember_little(server: Faulty, http: Http) -> None:
+    streams = adapter(server, http).streams()
+    marks: dict[str, JsonObject | None] = dict.fromkeys(streams)
+    found: set[str] = set()
+    largest = 0
+    for turn in range(25):
+        for stream in streams:
+            # Every other poll dies at its second page.
+            pages = await read(server, http, stream, marks[stream], most=2 if turn % 2 and turn < 24 else 10_000)
+            marks[stream] = bookmark_of(pages, marks[stream])
+            found |= names(pages)
+        largest = max(largest, *(len(json.dumps(mark)) for mark in marks.values()))
+        for number in range(7):
+            server.hand.more(turn * 7 + number, utcnow())
+    for stream in streams:
+        found |= names(await read(server, http, stream, marks[stream]))
+
+    assert len(found) == server.sample.expected + 25 * 7
+    assert largest < BOOKMARK, f"{largest:,} bytes"
+
+
+async def test_our_own_posts_open_no_case(place: Place) -> None:
+    if place.server.hand.own is None:
+        pytest.skip("this source knows of no account of ours")
+    await place.poll()
+    place.server.hand.own(utcnow())
+    place.server.hand.more(0, utcnow())
+    await place.poll()
+    await place.http.close()
+    new = {external_id for external_id, _, ours in await rows(place.db) if not ours}
+    theirs = {case for _, case, ours in await rows(place.db) if not ours}
+
+    assert len(new) == place.server.sample.expected + 1
+    assert {case for _, case, ours in await rows(place.db) if ours} <= theirs
+
+
+@pytest.mark.parametrize("trouble", TROUBLE)
+async def test_trouble_is_never_taken_for_deletions(server: Faulty, http: Http, trouble: str) -> None:
+    stored: dict[str, Mention] = {}
+    asking = adapter(server, http)
+    for stream in asking.streams():
+        for page in await read(server, http, stream, most=2):
+            stored |= {one.external_id: as_stored(one) for one in page.mentions[:3]}
+    assert stored
+    with suppress(SourceError):  # all is well as yet, and whoever logs in has logged in
+        await asking.recheck(list(stored.values()), now=utcnow())
+    for one in (asking, adapter(server, http)):
+        server.fault, server.everywhere = TROUBLE[trouble], True
+        try:
+            page = await one.recheck(list(stored.values()), now=utcnow())
+        except SourceError:
+            continue
+        assert page is None or not page.deleted, page.deleted
+
+
+WATCHES = {
+    "twenty": tuple(Watch(f"acme {number}", f"acme OR bolt{number}") for number in range(20)),
+    "of fields only": (Watch("ana", "author:ana lang:en NOT lang:de"),),
+    "of forty alternatives": (Watch("acme", " OR ".join(["acme", *(f"bolt{number}" for number in range(39))])),),
+}
+
+
+@pytest.mark.parametrize("watches", WATCHES)
+async def test_whatever_the_watches_are(server: Faulty, http: Http, watches: str) -> None:
+    streams = adapter(server, http, WATCHES[watches]).streams()
+    assert len(set(streams)) == len(streams)
+    found: set[str] = set()
+    for stream in streams[:4]:
+        found |= names(await read(server, http, stream, watches=WATCHES[watches]))
+    if watches != "of fields only":
+        assert found, "all of them ask for acme"
+    else:
+        assert not any(stream.startswith("search") for stream in streams)
 
 
 def test_a_sample_for_every_type_that_is_asked_over_http() -> None:

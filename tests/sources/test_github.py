@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -366,6 +367,28 @@ async def test_an_answer_in_a_discussion(server: Server, http: Http) -> None:
     assert not (await source.read_back(delivery("Other"), mention("D_1", thread="D_1"))).found
     server.on("/graphql", json_reply({"data": {"node": {"said": {"totalCount": 300, "nodes": [made]}}}}))
     assert not (await source.read_back(delivery("Other"), mention("D_1", thread="D_1"))).complete
+
+
+@pytest.mark.parametrize(
+    ("told", "end"),
+    [
+        ({"data": {"addDiscussionComment": None}, "errors": [{"type": "NOT_FOUND", "message": "no node"}]}, Refused),
+        ({"data": None, "errors": [{"type": "FORBIDDEN", "message": "no"}]}, Unauthorised),
+        ({"data": None, "errors": [{"type": "RATE_LIMITED", "message": "no"}]}, RateLimited),
+        ({"errors": [{"message": "no such field", "extensions": {"code": "undefinedField"}}]}, Refused),
+        ({"data": None, "errors": [{"message": "Something went wrong while executing your query."}]}, Uncertain),
+        ({"data": {"addDiscussionComment": {"comment": {"id": "DC_9"}}}, "errors": [{"type": "X"}]}, None),
+    ],
+)
+async def test_errors_with_200_are_read(server: Server, http: Http, told: Any, end: type[Exception] | None) -> None:
+    """What took too long may be there; and a comment that is told is there, whatever else went wrong."""
+    server.on("/graphql", json_reply(told))
+    source = adapter(server, http, TOKEN)
+    if end is None:
+        assert (await source.send(delivery("Hi"), mention("D_1", thread="D_1"))).native_id == "DC_9"
+        return
+    with pytest.raises(end):
+        await source.send(delivery("Hi"), mention("D_1", thread="D_1"))
 
 
 @pytest.mark.parametrize(

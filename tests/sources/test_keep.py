@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -23,6 +24,50 @@ def test_the_next_process_finds_it_and_no_other_user_does(tmp_path: Path) -> Non
     assert (mode(folder), mode(file)) == (0o700, 0o600)
     assert "bsky" not in file.name
     assert "session" not in file.name
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077, 0o027])
+def test_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    folder = tmp_path / "earful.db.sessions"
+    before = os.umask(umask)
+    try:
+        Keep(folder, "one").store("session", {"refresh": "1"})
+    finally:
+        os.umask(before)
+    (file,) = folder.iterdir()
+    assert (mode(folder), mode(file)) == (0o700, 0o600)
+
+
+def test_a_folder_that_is_open_to_others_is_closed(tmp_path: Path) -> None:
+    folder = tmp_path / "sessions"
+    folder.mkdir()
+    folder.chmod(0o777)
+    Keep(folder, "one").store("session", {"refresh": "1"})
+    assert mode(folder) == 0o700
+
+
+def test_a_link_in_place_of_the_folder_leads_nowhere(tmp_path: Path) -> None:
+    """Who may write beside the store must neither come by a session nor bring in one."""
+    theirs, folder = tmp_path / "theirs", tmp_path / "sessions"
+    Keep(theirs, "one").store("session", {"refresh": "of theirs"})
+    folder.symlink_to(theirs)
+    keep = Keep(folder, "one")
+    assert keep.load("session") is None
+    keep.store("session", {"refresh": "of ours"})
+    assert keep.load("session") == {"refresh": "of ours"}, "remembered until the process ends"
+    assert Keep(theirs, "one").load("session") == {"refresh": "of theirs"}
+
+
+def test_a_link_in_place_of_a_file_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    Keep(tmp_path / "sessions", "one").store("session", {"refresh": "1"})
+    (file,) = (tmp_path / "sessions").iterdir()
+    aim = tmp_path / "aim"
+    aim.write_text("untouched")
+    file.unlink()
+    file.symlink_to(aim)
+    Keep(tmp_path / "sessions", "one").store("session", {"refresh": "2"})
+    assert aim.read_text() == "untouched"
+    assert not file.is_symlink()
 
 
 def test_sources_and_names_are_apart(tmp_path: Path) -> None:

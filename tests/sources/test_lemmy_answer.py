@@ -68,6 +68,7 @@ def view(**fields: Any) -> Reply:
     ("reply", "error"),
     [
         (json_reply({"error": "locked"}, 400), Refused), (json_reply({"error": "deleted"}, 400), Refused),
+        (json_reply({"error": "not_logged_in"}, 400), Unauthorised),
         (json_reply({"error": "couldnt_like_comment"}, 400), Uncertain), (Reply(404), Refused),
         (json_reply({"error": "rate_limit_error"}, 400), RateLimited), (Reply(429), RateLimited),
         (json_reply({"error": "incorrect_login"}, 401), Unauthorised), (Reply(422), Uncertain),
@@ -96,6 +97,8 @@ async def test_what_did_not_leave(server: Server, http: Http, remote: FakeLemmy)
         await adapter(server, http).send(delivery(), mention())
     with pytest.raises(Refused, match="answered from here"):
         await adapter(server, http, TOKEN).send(delivery(), mention("message/7"))
+    with pytest.raises(Refused, match="answered from here"):
+        await adapter(server, http, TOKEN).send(delivery(), mention("/7"))
 
 
 SENT = "Sorry! See https://acme.example/x?utm_source=y and wait"
@@ -172,3 +175,12 @@ async def test_absence_is_only_proven_by_a_whole_read(server: Server, http: Http
 async def test_an_instance_that_answers_nothing_else(server: Server, http: Http) -> None:
     server.on("/api/v3/comment", view())
     assert (await adapter(server, http, TOKEN).send(delivery(), mention())).native_id == "77/777"
+
+
+async def test_the_same_full_page_again_proves_nothing(server: Server, http: Http) -> None:
+    """The v3 of Lemmy 1.0 forgets what page it is asked for."""
+    remote = FakeLemmy(server)
+    full = [ours(remote, number, "about another thing altogether") for number in range(1, 51)]
+    server.on("/api/v3/comment/list", json_reply({"comments": full}))
+    back = await adapter(server, http, TOKEN).read_back(delivery(SENT), mention())
+    assert (back.found, back.complete) == (None, False)

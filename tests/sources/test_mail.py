@@ -90,6 +90,8 @@ async def test_first_contact_goes_back_so_far_and_later_polls_bring_only_what_is
         assert (line.returned, line.new) == (1, 1)
     (row, *_) = await cases.listing(db, None, me="ana", now=utcnow())
     assert (row.handle, row.name, row.network, row.title) == ("ana@x.example", "Ana Pop", "mail", "about m5")
+    (mention,) = (await cases.get(db, row.id)).mentions
+    assert mention.visibility == "direct"  # an answer to it is read by nobody else
     touching = [said for said in house.said if said.startswith(("SELECT", "UID STORE")) or "BODY[" in said]
     assert not touching, "nothing may be marked as read"
 

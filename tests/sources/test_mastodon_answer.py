@@ -16,7 +16,7 @@ from sources.protocol import Receipt, Setup
 from store.domain.clock import utcnow
 from store.domain.desk import SourceConfig
 from store.domain.secret import Secret
-from tests.servers import Reply, Server, cut_off, free_port, json_reply, rate_limited, redirect, reset, text
+from tests.servers import Reply, Seen, Server, cut_off, free_port, json_reply, rate_limited, redirect, reset, text
 from tests.sources.fake_mastodon import (
     TOKEN,
     FakeMastodon,
@@ -239,3 +239,19 @@ async def test_absence_is_only_proven_by_a_whole_read(server: Server, http: Http
     for under, latest in ((Reply(500), []), ([], Reply(500)), (json_reply({}), []), ([], json_reply({}))):
         with pytest.raises((Unreachable, BadAnswer)):
             await read_back(server, http, under, latest)
+
+
+async def test_a_server_that_gives_few_a_page_is_read_on(server: Server, http: Http, remote: FakeMastodon) -> None:
+    """A short page is no end: GoToSocial and others give fewer than they are asked for."""
+    posts = [ours(str(number), words="about another thing altogether") for number in range(100, 120)] + [ours("99")]
+
+    def latest(seen: Seen) -> Reply:
+        names = [one["id"] for one in posts]
+        start = names.index(seen.params["max_id"]) + 1 if "max_id" in seen.params else 0
+        return json_reply(posts[start : start + 20])
+
+    server.on("/api/v1/statuses/7/context", Reply(404))
+    server.on("/api/v1/accounts/99/statuses", latest)
+    back = await adapter(server, http, TOKEN).read_back(delivery("Sorry! See <b>"), mention())
+    assert back.found is not None
+    assert back.found.native_id == "99"

@@ -254,6 +254,45 @@ async def test_a_long_walk_lets_the_other_streams_have_their_turn(db: Database, 
     assert adapter.asked[2].bookmark == {"at": 2}
 
 
+async def test_what_is_known_already_does_not_end_a_turn(db: Database, monkeypatch: pytest.MonkeyPatch):
+    """A watch of many questions has a page for each: all of them are read before it rests."""
+    monkeypatch.setattr("sources.poller.PAGES_A_TURN", 3)
+    adapter, lines = Told([page("a"), *[page("a")] * 9]), list[PollLine]()
+    await running(db, made(db, lines.append, blog=adapter), asyncio.Event(), lambda: len(lines) >= 10)
+    (cursor,) = await cursors.all_of(db)
+    assert len(adapter.asked) == 1
+    assert cursor.next_poll_at > utcnow()
+
+
+async def test_a_turn_has_its_time(db: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sources.poller.TURN_SECONDS", 0.0)
+    adapter, lines = Told([page("a", bookmark={"at": 1}), page("a", bookmark={"at": 2})]), list[PollLine]()
+    await running(db, made(db, lines.append, blog=adapter), asyncio.Event(), lambda: len(adapter.asked) >= 2)
+    assert [cursor.bookmark for cursor in adapter.asked[:2]] == [{}, {"at": 1}]
+
+
+async def test_a_long_walk_is_gone_on_with_no_sooner_than_its_source_wishes(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("sources.poller.PAGES_A_TURN", 2)
+    at = utcnow() + timedelta(minutes=10)
+    adapter, lines = Told([page(f"w{n}", next_poll_at=at) for n in range(5)]), list[PollLine]()
+    await running(db, made(db, lines.append, blog=adapter), asyncio.Event(), lambda: len(lines) >= 2)
+    (cursor,) = await cursors.all_of(db)
+    assert len(lines) == 2
+    assert cursor.next_poll_at >= at
+
+
+async def test_streams_that_had_their_turn_wait_behind_those_that_had_none(db: Database):
+    at = utcnow() + timedelta(minutes=10)
+    adapter = Told([page("a")], [RateLimited("slow down", at)], streams=("a", "b", "c"))
+    await polled(db, made(db, blog=adapter))
+    after = {cursor.stream: cursor.next_poll_at for cursor in await cursors.all_of(db)}
+    assert [cursor.stream for cursor in adapter.asked] == ["a", "b"]
+    assert after["a"] >= after["c"] >= at
+    assert after["b"] >= at
+
+
 async def test_a_store_that_cannot_be_written_is_told_and_does_not_hammer_the_source(db: Database):
     async def full(connection: Any) -> None:
         await connection.exec_driver_sql("PRAGMA max_page_count=1")

@@ -170,6 +170,21 @@ async def test_the_days_quota(server: Server, http: Http, remote: FakeStackExcha
     assert NOW + 5 * MINUTE < last.next_poll_at < TOMORROW, "so that it lasts the day"
 
 
+@pytest.mark.parametrize(("left", "pages"), [(290, 3), (60, 1)])
+async def test_a_walk_back_leaves_what_news_need_of_the_days_quota(
+    server: Server, http: Http, remote: FakeStackExchange, left: int, pages: int
+) -> None:
+    for number in range(1, 251):
+        remote.add(number, NOW - timedelta(minutes=number))
+    remote.wrapper = {"quota_max": 300, "quota_remaining": left}
+    first = await poll(adapter(server, http))
+    remote.wrapper = {"quota_max": 300, "quota_remaining": 250}
+    rest = await poll(adapter(server, http), first[-1].bookmark)
+
+    assert len(first) == pages
+    assert {int(name) for name in names(first + rest)} == set(range(1, 251)), "it is gone on with"
+
+
 async def test_every_question_gets_its_turn_in_a_small_quota(
     server: Server, http: Http, remote: FakeStackExchange
 ) -> None:

@@ -12,13 +12,17 @@ import pytest
 import pytest_asyncio
 
 from sources import registry
+from sources.adapters.youtube import YouTube
 from sources.adapters.youtube_api import FOR_ANSWERS, UNITS
 from sources.errors import BadAnswer, Gone, NotSent, RateLimited, Refused, Unauthorised, Uncertain
 from sources.http import Http
 from sources.keep import Keep
+from sources.protocol import Setup
 from store.domain.clock import utcnow
-from store.domain.desk import SourceConfig
+from store.domain.desk import SourceConfig, Watch
 from store.domain.mention import MentionType
+from store.domain.poll import Cursor
+from store.domain.secret import Secret
 from tests.servers import Reply, Server, cut_off, free_port, json_reply, rate_limited, reset, text
 from tests.sources.fake_mastodon import delivery
 from tests.sources.fake_youtube import (
@@ -313,6 +317,37 @@ async def test_videos_that_speak_of_a_watch_and_their_comments(server: Server, h
     remote.videos.insert(0, a_video("vid3", title="Acme again"))
     later = await poll(source, soon[-1].bookmark, NOW + timedelta(hours=1), "search:acme")
     assert [name for name in names(later) if name.startswith("vid")] == ["vid3"]
+
+
+async def test_the_past_leaves_new_comments_half_of_what_the_day_has_left(
+    server: Server, http: Http, remote: FakeYouTube
+) -> None:
+    remote.page = 1
+    for number in range(120):
+        remote.add(f"Ug{number:03}", ago(number + 1))
+    source = adapter(server, http, options={"channels": [OWN], "units": 100}, backfill=None)
+    first = await poll(source)
+    again = await poll(source, first[-1].bookmark)
+    assert 20 < len(first) < 90
+    assert len(again) < 10, "the top, and a page of what is left"
+    assert first[-1].quota_left
+
+
+async def test_a_long_watch_is_asked_for_to_its_end_however_often_the_poll_is_broken_off(
+    server: Server, http: Http, remote: FakeYouTube
+) -> None:
+    config = SourceConfig("youtube", "yt", url=server.url(), token="env:IT", options={"search": True})
+    watch = Watch("acme", " OR ".join(f"acme{number}" for number in range(40)))
+    bookmark: Any = {}
+    for _ in range(4):
+        source = YouTube(Setup(config, http, Secret(KEY), (watch,)))
+        walk = source.pages(Cursor("yt", "search:acme", bookmark, NOW, 0, None, "", "ok"), now=NOW)
+        for _ in range(10):
+            if (page := await anext(walk, None)) is not None:
+                bookmark = json.loads(json.dumps(page.bookmark))
+        await walk.aclose()  # type: ignore[attr-defined]
+    asked = [seen.params["q"] for seen in server.at("/youtube/v3/search")]
+    assert (len(asked), len(set(asked))) == (32, 32)
 
 
 async def test_comments_go_on_where_the_searches_are_used_up(server: Server, http: Http, remote: FakeYouTube) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from store import ledger
 from store.database import Database
+from store.domain.poll import Rejected
 from tests.factories import A_DAY, NOW, land, read_mention
 
 
@@ -29,7 +30,17 @@ async def test_a_failed_fetch_has_a_line_too(db: Database) -> None:
     assert (line.returned, line.error) == (0, "no answer in 30 s")
 
 
+async def test_a_line_says_why_the_first_of_what_failed_could_not_be_read(db: Database) -> None:
+    aside = [Rejected("7", "an item without url", b"{}"), Rejected("8", "no date", b"{}")]
+    line = await land(db, read_mention(), rejected=aside)
+
+    [stored] = await ledger.lines(db)
+    assert (line.failed, line.reason) == (stored.failed, stored.reason) == (2, "an item without url")
+
+
 async def test_nothing_was_rejected_by_a_good_page(db: Database) -> None:
     line = await land(db, read_mention())
+    [stored] = await ledger.lines(db)
+    assert line.reason == stored.reason == ""
 
     assert await ledger.rejected(db, line.id) == []

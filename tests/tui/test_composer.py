@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from textual import events
 from textual.pilot import Pilot
+from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from store import cases, drafts
@@ -18,6 +19,7 @@ from store.domain.action import Assign
 from store.domain.case import CaseStatus
 from store.domain.delivery import DeliveryState
 from store.domain.desk import SourceConfig
+from tests.factories import land, read_mention
 from tests.hostile import PAYLOADS, harm_in
 from tests.servers import Reply, Seen, Server, json_reply
 from tests.tui.desk import CAN_ANSWER, deliveries, go_on, place, press, reader, store, thread, whole
@@ -252,13 +254,29 @@ async def test_a_chord_that_is_struck_while_writing_does_nothing_to_the_case(pat
 async def test_where_nobody_can_answer_the_page_is_named_and_notes_still_work(path: Path) -> None:
     await seed(path, ["it is down"])
     async with running(path, desk=replace(DESK, sources=())) as (app, pilot):
-        await press(pilot, "r")
+        await press(pilot, "r", *"see and dismiss")  # an answer typed before the refusal is read does nothing
         assert "nothing can be sent there" in said(app)
         assert not reader(app).composer.is_open
+        assert not isinstance(app.screen, ModalScreen)
+        assert (await rows(path))[0].status is CaseStatus.NEW
+        await pilot.pause(QUIET_SECONDS)
         await press(pilot, "v")
         assert "https://social.example/seed-0" in said(app)
         await press(pilot, "c")
         assert reader(app).composer.is_open
+
+
+async def test_who_will_read_an_answer_is_said_before_it_is_written(path: Path) -> None:
+    async with store(path) as database:
+        await land(database, read_mention("for you alone", visibility="direct"), source="mastodon.social")
+    async with answering(path) as (app, pilot):
+        await press(pilot, "r", *"psst")
+        assert "private reply" in str(reader(app).composer.query_one(".heading", Static).content)
+        await go_on(pilot)
+        assert isinstance(app.screen, ReviewScreen)
+        words = " ".join(str(one.content) for one in app.screen.query(Static))
+        assert "direct, only who it names" in words
+        assert "everybody" not in words
 
 
 async def test_quoting(path: Path) -> None:

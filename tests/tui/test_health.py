@@ -81,6 +81,22 @@ async def test_the_polls_of_the_stream_under_the_cursor(path: Path) -> None:
         assert "401: it does not let us in" in shown
 
 
+async def test_a_poll_that_just_failed_is_no_trouble_yet_but_is_not_called_well(path: Path) -> None:
+    await polled(path)
+    async with store(path) as database:
+        at = datetime.now(UTC) - timedelta(seconds=5)
+        reset = "https://good.example/rss: the connection broke"
+        await factories.land(database, now=at, source="good", stream="feed", started_at=at, error=reset, failures=1)
+    desk = replace(WITH_SOURCES, sources=SOURCES[:1])
+    async with running(path, desk=desk) as (app, pilot):
+        await press(pilot, "g", "h")
+        screen = app.screen
+        assert isinstance(screen, HealthScreen)
+        assert "~ trying again" in rows(screen)["good"]
+        assert "1 being tried again" in painted(screen.query_one("#verdict", Lines))[0]
+        await until(pilot, lambda: any("20" in line and reset in line for line in painted(screen.polls)))
+
+
 async def test_poll_now_wakes_what_was_given_up(path: Path) -> None:
     await polled(path)
     async with running(path, desk=WITH_SOURCES) as (app, pilot):

@@ -19,6 +19,7 @@ from store.domain.action import Assign, Done, Reply
 from store.domain.case import CaseStatus, InboxRow, Priority
 from store.domain.delivery import DeliveryState
 from store.domain.desk import Department, Desk
+from store.domain.mention import NewAuthor
 from tests import factories
 from tests.hostile import PAYLOADS, harm_in
 from tui.keyboard import QUIET_SECONDS
@@ -117,6 +118,18 @@ async def test_a_whole_working_screen_at_80x24(path: Path) -> None:
             assert words in said(app)
         assert "inbox 1/60" in status(app)
         assert "ana" in status(app)
+
+
+async def test_a_line_without_words_says_why_and_a_number_is_not_a_name(path: Path) -> None:
+    database = Database(path)
+    await database.open()
+    mia = NewAuthor("10158", name="Mia")
+    await factories.land(database, factories.read_mention("soon gone", author=mia, id="gone"), now=START)
+    await factories.land(database, deleted=["gone"], now=START)
+    await database.close()
+    async with running(path) as (app, _):
+        assert "Mia " in lines(app)[0]
+        assert "(deleted by its author)" in lines(app)[0]
 
 
 async def test_moving(path: Path) -> None:

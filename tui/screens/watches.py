@@ -261,7 +261,7 @@ class WatchesScreen(Screen[None]):
         from tui.modals.pick import Choice, PickScreen
 
         changes = f"{trial.lands:,} posts land, {trial.marks:,} get its mark, {trial.vanishes:,} lose it"
-        choices = [Choice(False, "save, for what comes from now on", key="s")]
+        choices = [Choice(False, "save, for what the sources bring from now on", key="s")]
         if trial.appears or trial.vanishes:
             choices.append(Choice(True, f"save, and the past too: {changes}", key="p"))
         lands = await self.app.ask(PickScreen(f"{watch.name}: {watch.query}", choices))

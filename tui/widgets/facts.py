@@ -85,8 +85,8 @@ def _author(row: InboxRow, others: Others | None) -> Iterator[Line]:
     if others is not None:
         yield text(f"other cases: {others.count}")
         for other in others.newest:
-            sign = signs.STATUS[other.status]
-            yield text(f"{sign} {signs.age(other.last_at, row.last_at)} {clip(other.title or other.text, 60)}", "quiet")
+            words = clip(other.title or other.text or f"({signs.wordless(other)})", 60)
+            yield text(f"{signs.STATUS[other.status]} {signs.age(other.last_at, row.last_at)} {words}", "quiet")
 
 
 def _reading(row: InboxRow) -> Iterator[Line]:

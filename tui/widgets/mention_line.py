@@ -47,7 +47,7 @@ def pieces(row: InboxRow, look: Look, *, cursor: bool, marked: bool) -> Iterator
     )
     yield f" {signs.age(row.last_at, look.now):>3} ", "late" if signs.overdue(row, look.now) else "quiet"
     yield fit(signs.network(row.network), NETWORK_CELLS) + " ", "quiet"
-    yield fit(row.handle or row.name or "?", handle_cells), "new" if row.status is CaseStatus.NEW else ""
+    yield fit(_who(row), handle_cells), "new" if row.status is CaseStatus.NEW else ""
     yield f" {signs.SENTIMENT.get(row.sentiment, '·')}", row.sentiment
     yield (
         f"{signs.DELIVERY.get(row.delivery, ' ')} ",
@@ -56,6 +56,11 @@ def pieces(row: InboxRow, look: Look, *, cursor: bool, marked: bool) -> Iterator
     yield from _text(row, look, max(0, text_cells))
     if side:
         yield f" {side}", "side"
+
+
+def _who(row: InboxRow) -> str:
+    """A handle that is a number, as Facebook's are, says nothing to a person."""
+    return (row.name if row.handle.isdigit() else "") or row.handle or row.name or "?"
 
 
 def _text(row: InboxRow, look: Look, cells: int) -> Iterator[Piece]:

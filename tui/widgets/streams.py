@@ -24,18 +24,14 @@ STATE = 14  # cells
 @dataclass(frozen=True, slots=True)
 class Stream:
     """One stream of a source; `stream` is "" for a source that was never polled. `trouble` is what ails it in a word
-    or two, "" where nothing does; `advice` what to do about it."""
+    or two, "" where nothing does; `advice` what to do about it. `retried`: its last poll failed, which is no trouble yet."""
 
     source: str
     stream: str
     cursor: Cursor | None
     trouble: str = ""
     advice: str = ""
-
-    @property
-    def retried(self) -> bool:
-        """Its last poll failed, which is no trouble yet."""
-        return not self.trouble and self.cursor is not None and self.cursor.failures > 0
+    retried: bool = False
 
 
 def of_store(desk: Desk, cursors: Sequence[Cursor], now: datetime) -> list[Stream]:
@@ -55,7 +51,8 @@ def of_store(desk: Desk, cursors: Sequence[Cursor], now: datetime) -> list[Strea
 def _judged(cursor: Cursor, config: SourceConfig | None, now: datetime) -> Stream:
     # Without one it is an import, or a source that is configured no more.
     found = condition(cursor, config, now) if config is not None else Condition()
-    return Stream(cursor.source, cursor.stream, cursor, found.trouble, found.advice)
+    retried = config is not None and not found.trouble and cursor.failures > 0
+    return Stream(cursor.source, cursor.stream, cursor, found.trouble, found.advice, retried)
 
 
 def head(width: int) -> Line:

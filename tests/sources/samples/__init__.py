@@ -15,8 +15,8 @@ from tests.servers import Server
 
 @dataclass(frozen=True)
 class Hand:
-    """What makes a sample's server go on: `more(number, at)` lets one more post appear that the watch matches, `own(at)`
-    one of our own account (None where the source knows of none)."""
+    """What makes a sample's server go on: `more(number, at)` lets one more post appear that the watch matches,
+    `own(at)` one of our own account (None where the source knows of none)."""
 
     more: Callable[[int, datetime], object]
     own: Callable[[datetime], object] | None = None
@@ -26,7 +26,8 @@ class Hand:
 class Sample:
     """`prepare` scripts the good answers. The source polls `server.url()` with the watch `acme` and `token`; options
     that depend on the server are made by `options`. A whole first poll of all its streams with backfill "all" stores
-    `expected` mentions; every request of it has a path that begins with one of `paths` (where faults are put)."""
+    `expected` mentions; every request of it has a path that begins with one of `paths` (where faults are put).
+    `forgets`: the server gives nothing twice once it was asked for what comes after."""
 
     type: str
     prepare: Callable[[Server], Hand]
@@ -35,6 +36,7 @@ class Sample:
     options: Callable[[Server], Mapping[str, Any]] = lambda server: {}
     token: str = ""
     secrets: Mapping[str, str] = field(default_factory=dict)
+    forgets: bool = False
 
 
 def samples() -> list[Sample]:

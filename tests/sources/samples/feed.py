@@ -22,7 +22,9 @@ def prepare(server: Server) -> Hand:
     entries = [ENTRIES]
 
     def more(number: int, at: datetime) -> None:
-        entries.append(f"<item><guid>n{number}</guid><title>acme</title><pubDate>{format_datetime(at)}</pubDate></item>")
+        entries.append(
+            f"<item><guid>n{number}</guid><title>acme</title><pubDate>{format_datetime(at)}</pubDate></item>"
+        )
         server.on("/rss", text(document("".join(entries)), "application/rss+xml"))
 
     server.on("/rss", text(document(ENTRIES), "application/rss+xml"))

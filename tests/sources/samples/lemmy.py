@@ -18,7 +18,8 @@ def prepare(server: Server) -> Hand:
     remote.tell("reply", comment(1, NOW - timedelta(minutes=299)), NOW)  # it is among the others too
     remote.tell("mention", comment(500, NOW, content="hello?"), NOW)
     return Hand(
-        lambda number, at: remote.post(5000 + number, at), lambda at: remote.post(7000, at, creator={"id": OWN, "name": "us"})
+        lambda number, at: remote.post(5000 + number, at),
+        lambda at: remote.post(7000, at, creator={"id": OWN, "name": "us"}),
     )
 
 

@@ -14,4 +14,4 @@ def prepare(server: Server) -> Hand:
     return Hand(lambda number, at: remote.add(f"acme n{number}"))
 
 
-SAMPLE = Sample("telegram", prepare, expected=130, paths=(f"/bot{TOKEN}/",), token=TOKEN)
+SAMPLE = Sample("telegram", prepare, expected=130, paths=(f"/bot{TOKEN}/",), token=TOKEN, forgets=True)

@@ -18,7 +18,9 @@ def prepare(server: Server) -> Hand:
         remote.add(now - timedelta(minutes=200 - number), f"acme {number}", number=number)
     remote.add(now - timedelta(minutes=3), "help, @acme!", number=1)  # the search finds it too
     remote.add(now - timedelta(minutes=2), "@acme, hello", number=2)
-    return Hand(lambda number, at: remote.add(at, number=1000 + number), lambda at: remote.add(at, number=9, author_id="900"))
+    return Hand(
+        lambda number, at: remote.add(at, number=1000 + number), lambda at: remote.add(at, number=9, author_id="900")
+    )
 
 
 SAMPLE = Sample("x", prepare, expected=102, paths=("/2/tweets/search", "/2/users/900"), token=TOKEN)

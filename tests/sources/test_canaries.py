@@ -1,0 +1,187 @@
+"""A secret goes to its network and nowhere else: whatever a server does with it, also say it back, it is in nothing that
+earful prints or keeps.
+
+Every source type gets a canary for each of its secrets, and a server that answers well until something landed, and then
+fails in every way, with all that it was sent in its words.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sources import registry
+from tests.servers import Reply, Seen, Server, json_reply, rate_limited, redirect, reset, text
+from tests.sources.samples import Sample, samples
+from tests.tui.command import Earful
+from tui.cli import main
+
+SAMPLES = {sample.type: sample for sample in samples()}
+# What the ways to log in need besides a secret.
+BESIDES = {"client_id": "id", "username": "acme_support", "key_id": "K", "issuer": "I", "issuer_id": "I"}
+OLD = "before the faults"
+
+
+def canary(name: str) -> str:
+    return f"4242:canary-{name.replace('_', '-')}-0123456789abcdef"
+
+
+def shapes(secret: str) -> list[bytes]:
+    """The secret, and what of it shows in base64 wherever it stands in what was encoded."""
+    middle = secret[6:].encode()
+    coded = [base64.b64encode(b"x" * shift + middle)[4:-4] for shift in range(3)]
+    return [middle, *coded, *(one.replace(b"+", b"-").replace(b"/", b"_") for one in coded)]
+
+
+class Parrot(Server):
+    """Takes the canary for what its sample takes; once it `fails`, it says back what it was sent."""
+
+    def __init__(self, sample: Sample, canaries: Mapping[str, str]) -> None:
+        super().__init__()
+        self.sample, self.canaries = sample, canaries
+        self.fails = False
+
+    def answer(self, seen: Seen) -> Reply:
+        if not self.fails:
+            return super().answer(self._as_the_sample(seen))
+        self.seen.append(seen)
+        said = f"{seen.target} {' '.join(seen.headers.values())} {seen.body.decode('utf-8', 'replace')}"
+        for name, value in list(seen.headers.items()):
+            if name == "authorization" and value.startswith("Basic "):
+                said += base64.b64decode(value[6:]).decode("utf-8", "replace")
+        return FAULTS[random.Random(f"{seen.path} {len(self.seen)}").randrange(len(FAULTS))](self, seen, said)
+
+    def _as_the_sample(self, seen: Seen) -> Seen:
+        changed = seen
+        for name, value in self.canaries.items():
+            good = self.sample.token if name == "token" else self.sample.secrets.get(name, value)
+            headers = {key: one.replace(value, good) for key, one in changed.headers.items()}
+            target = changed.target.replace(value, good).replace(value.replace(":", "%3A"), good)
+            changed = replace(
+                changed, target=target, headers=headers, body=changed.body.replace(value.encode(), good.encode())
+            )
+        return changed
+
+
+def parroted(said: str) -> Any:
+    """Where networks have the words of an error."""
+    errors = [{"message": said, "detail": said, "title": said, "reason": said, "code": said}]
+    inner = {"message": said, "code": 100, "status": said, "errors": errors, "error_user_msg": said}
+    return {
+        "error": inner if len(said) % 2 else said, "message": said, "error_description": said, "description": said,
+        "errors": errors, "detail": said, "title": said, "error_message": said, "error_name": said, "ok": False,
+        "json": {"errors": [[said, said, said]]}, "details": said, "reason": said,
+    }  # fmt: skip
+
+
+FAULTS: list[Callable[[Server, Seen, str], Reply]] = [
+    *(lambda server, seen, said, status=status: json_reply(parroted(said), status) for status in (200, 400, 401, 403, 404, 422, 429, 500)),
+    lambda server, seen, said: text(said, "text/html", 500),
+    lambda server, seen, said: text(said, "text/plain", 200),
+    lambda server, seen, said: text(said, said[:200].replace("\n", " ").encode("ascii", "replace").decode(), 400),
+    lambda server, seen, said: rate_limited("seconds", seconds=600),
+    lambda server, seen, said: redirect(server.url(seen.target)),
+    lambda server, seen, said: redirect(server.url("/" + "".join(char for char in said[:400] if char.isalnum() or char in ":-/"))),
+    lambda server, seen, said: redirect("http://10.0.0.1" + seen.target),
+    lambda server, seen, said: reset(),
+    lambda server, seen, said: json_reply([said]),
+]  # fmt: skip
+
+
+def secrets_of(kind: str) -> dict[str, str]:
+    """A canary for `token` and for every secret option; key files have it inside."""
+    found = {"token": canary("token")} if registry.source_type(kind).login else {}
+    found |= {option.name: canary(option.name) for option in registry.source_type(kind).options if option.secret}
+    return found
+
+
+def value_of(name: str, secret: str) -> str:
+    if name == "private_key":
+        return f"-----BEGIN PRIVATE KEY-----\n{secret[5:].replace('-', '+')}\n-----END PRIVATE KEY-----\n"
+    return json.dumps({"client_email": "a@b", "private_key": secret, "token_uri": "x"}) if name == "service_account" else secret
+
+
+def settings(server: Server, sample: Sample, named: Mapping[str, str], token: bool) -> str:
+    kind = registry.source_type(sample.type)
+    options: dict[str, Any] = dict(sample.options(server))
+    known = {option.name for option in kind.options}
+    if not token or "client_id" not in known:
+        options |= {name: f"env:CANARY_{name}" for name in named if name != "token"}
+        options |= {name: value for name, value in BESIDES.items() if name in known and name not in options}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in options.items()]
+    login = 'token = "env:CANARY_token"' if token and "token" in named else ""
+    return f"""
+        [desk]
+        undo_window = "0s"
+        [[watch]]
+        name = "acme"
+        query = "acme"
+        [[source]]
+        type = "{kind.name}"
+        name = "it"
+        url = "{server.url()}"
+        backfill = "all"
+        settle = "1s"
+        {login}
+        """ + "\n".join(lines)
+
+
+CASES = [(kind, token) for kind in sorted(SAMPLES) for token in (True, False) if token or len(secrets_of(kind)) > 1]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Earful]:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    yield Earful(tmp_path)
+
+
+@pytest.mark.parametrize(("kind", "token"), [one for one in CASES if secrets_of(one[0])])
+def test_no_secret_of_a_source_is_printed_or_kept(
+    home: Earful, kind: str, token: bool, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sample, named = SAMPLES[kind], secrets_of(kind)
+    for name, secret in named.items():
+        monkeypatch.setenv(f"CANARY_{name}", value_of(name, secret))
+    with Parrot(sample, named) as server:
+        sample.prepare(server)
+        path = home.configure(settings(server, sample, named, token))
+        common = ["--config", str(path), "--database", str(home.store), "--json"]
+
+        def earful(*words: str) -> list[Any]:
+            main([*words, *common])
+            out, err = capfd.readouterr()
+            printed.append(out + err)
+            return [json.loads(line) for line in out.splitlines()]
+
+        printed: list[str] = []
+        earful("poll", "--once")
+        server.fails = True
+        for _ in range(3):
+            earful("poll", "--once")
+        earful("doctor", "--online")
+        for case in earful("inbox", "--limit", "2"):
+            earful("reply", str(case["id"]), "--text", "sorry", "--now")
+            earful("show", str(case["id"]))
+        earful("send", "--once")
+        earful("send", "--once")
+        earful("ledger")
+        earful("check")
+        sent = b"".join(f"{seen.target} {seen.headers}".encode() + seen.body for seen in server.seen)
+    kept = {str(path): path.read_bytes() for path in home.home.rglob("*") if path.is_file()}
+    kept["printed"] = "".join(printed).encode()
+    found = [(name, where) for name, secret in named.items() for where, what in kept.items() for one in shapes(secret) if one in what]
+    assert sent
+    assert not found, [(name, where, _around(kept[where], name)) for name, where in found]
+
+
+def _around(what: bytes, name: str) -> bytes:
+    at = max((what.find(one) for one in shapes(canary(name))), default=0)
+    return what[max(0, at - 300) : at + 100]
