@@ -52,9 +52,8 @@ async def measure(every: timedelta, rounds: int) -> None:
     late = sorted(max(0.0, span / every - 1.1) for span in spans)
     quarter = len(memory) // 4
     print(f"{len(many.sources)} sources, {len(polls)} streams, {len(lines):,} ledger lines, {rounds} rounds of {every}")
-    print(
-        f"late, in intervals: median {late[len(late) // 2]:.2f}, 99 % {late[len(late) * 99 // 100]:.2f}, worst {late[-1]:.2f}"
-    )
+    median, most = late[len(late) // 2], late[len(late) * 99 // 100]
+    print(f"late, in intervals: median {median:.2f}, 99 % {most:.2f}, worst {late[-1]:.2f}")
     print(f"errors: {sum(bool(line.error) for line in lines)}")
     print(f"memory: {memory[quarter]:.0f} MB after a quarter, {memory[-1]:.0f} MB at the end")
 

@@ -18,7 +18,7 @@ from sources.adapters.feed import parse
 from sources.adapters.reddit_answer import RedditAnswers
 from sources.adapters.reddit_listing import Line, Read, Walker, begin
 from sources.adapters.reddit_server import API, Got, Params, Server, acts, children, has_client
-from sources.adapters.reddit_thing import NETWORK, from_entry, from_thing, fullname, is_gone
+from sources.adapters.reddit_thing import NETWORK, a_fullname, from_entry, from_thing, fullname, is_gone
 from sources.asks import asks
 from sources.protocol import Option, Page, Setup, SourceType
 from store.domain.desk import SourceConfig
@@ -166,8 +166,7 @@ class Reddit(RedditAnswers):
         read = _Reading(got, asked, floor)
         for thing in reversed(things):
             read.take(fullname(thing), thing, partial(from_thing, thing, own=own, direct=line.direct), is_gone(thing))
-        below = fields.text(listing["data"].get("after"))
-        return read.done(below if FULLNAME.fullmatch(below) else "")
+        return read.done(a_fullname(listing["data"].get("after")))
 
     async def _entries(self, got: Got, asked: str, floor: float, own: str) -> Read:
         feed = await parse(got.answer, asked)

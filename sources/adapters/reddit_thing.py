@@ -13,6 +13,7 @@ from store.domain.mention import UNKNOWN_AUTHOR, JsonObject, MentionType, NewAut
 
 NETWORK = "reddit"
 GONE = ("[deleted]", "[removed]")
+_FULLNAME = re.compile(r"t[0-9]_[0-9a-zA-Z]{1,30}")
 _ARTICLE = re.compile(r"/comments/([0-9a-z]{1,13})(?:/|$)")
 # What a person wrote stands between these in a feed; round it are a thumbnail, "submitted by" and links.
 _WRITTEN = re.compile(r"<!-- SC_OFF -->(.*?)<!-- SC_ON -->", re.DOTALL)
@@ -22,7 +23,12 @@ _LINK = re.compile(r'<a href="([^"]*)">\[link\]</a>')
 def fullname(thing: Any) -> str:
     """Of {kind, data}; "" where it has none."""
     data = thing.get("data") if isinstance(thing, dict) else None
-    return fields.identifier(data.get("name")) if isinstance(data, dict) else ""
+    return a_fullname(data.get("name")) if isinstance(data, dict) else ""
+
+
+def a_fullname(value: Any) -> str:
+    """It is kept and asked for again, and what is none would be refused each time; "" then."""
+    return value if isinstance(value, str) and _FULLNAME.fullmatch(value) else ""
 
 
 def is_gone(thing: Any) -> bool:

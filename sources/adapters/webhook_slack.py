@@ -48,7 +48,8 @@ def page(payload: JsonObject, *, network: str = NETWORK) -> Page | None:
         mention = replace(_mention(event, payload, team, channel), network=network)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return Page(
-            asked, rejected=[Rejected(fields.identifier(event.get("ts")) or asked, fields.why(error), fields.raw(event))]
+            asked,
+            rejected=[Rejected(fields.identifier(event.get("ts")) or asked, fields.why(error), fields.raw(event))],
         )
     return Page(asked, [mention], network=network)
 

@@ -35,7 +35,7 @@ class Secret:
             _used.pop(secret, None)
             _used[secret] = None
             if len(_used) > REMEMBERED:
-                _used.pop(list(_used)[0], None)
+                _used.pop(next(iter(_used)), None)
         return self._value
 
     def __repr__(self) -> str:

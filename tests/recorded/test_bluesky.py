@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -72,7 +72,7 @@ async def test_a_search(server: Server, http: Http) -> None:
     for uri, one in found.items():
         post = posts[uri]
         assert one.author.handle == post["author"]["handle"]
-        assert one.created_at <= datetime.fromisoformat(post["indexedAt"])
+        assert one.created_at <= datetime.fromisoformat(post["indexedAt"]) + timedelta(minutes=1)
         assert one.parent == post["record"].get("reply", {}).get("parent", {}).get("uri", "")
         assert clean(one)[1].split()[0] == post["record"]["text"].split()[0]
     assert pages[0].quota_left == 2983

@@ -24,7 +24,8 @@ STATE = 14  # cells
 @dataclass(frozen=True, slots=True)
 class Stream:
     """One stream of a source; `stream` is "" for a source that was never polled. `trouble` is what ails it in a word
-    or two, "" where nothing does; `advice` what to do about it. `retried`: its last poll failed, which is no trouble yet."""
+    or two, "" where nothing does; `advice` what to do about it. `retried`: its last poll failed, which is no trouble
+    yet."""
 
     source: str
     stream: str
