@@ -92,12 +92,45 @@ HTML = [
     "acme <" + "a " * 20_000,
 ]
 NAMES = ["²", "٣٤", "१२३", "+5", "-5", "1_000", " 7 ", "0x10", "nan", "inf", "1e5", "9" * 400, "9" * 5_000, "00"]
-WORDS = ["", " ", "\n", "\0", "null", "../../etc/passwd", "%s%n", "a" * 2_000, "acme " * 20_000, "é" * 3_000, "\u0301" * 5_000]
+WORDS = [
+    "",
+    " ",
+    "\n",
+    "\0",
+    "null",
+    "../../etc/passwd",
+    "%s%n",
+    "a" * 2_000,
+    "acme " * 20_000,
+    "é" * 3_000,
+    "\u0301" * 5_000,
+]
 TEXTS = [*PAYLOADS.values(), *TIMES, *URLS, *HTML, *NAMES, *WORDS]
 SHAPES: list[Any] = [None, [], {}, [[]], [None], {"": None}, [{}], {"id": {}}, [1, "a", None, {}], "acme", [[[[]]]]]
-KINDS = ["", "text/html", "application/json", "application/xml; charset=utf-16", "image/png", "text/plain; charset=\xff", "x" * 3_000]
+KINDS = [
+    "",
+    "text/html",
+    "application/json",
+    "application/xml; charset=utf-16",
+    "image/png",
+    "text/plain; charset=\xff",
+    "x" * 3_000,
+]
 STATUSES = [200, 201, 202, 204, 206, 300, 304, 400, 401, 403, 404, 409, 410, 418, 422, 429, 451, 500, 502, 503, 599]
-HEADERS = ["", "0", "-1", "1e999", "9" * 30, "²", "nan", "inf", "a", "Fri, 31 Dec 9999 23:59:59 GMT", "2026-13-45T99:99:99Z", "1,2;3"]
+HEADERS = [
+    "",
+    "0",
+    "-1",
+    "1e999",
+    "9" * 30,
+    "²",
+    "nan",
+    "inf",
+    "a",
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+    "2026-13-45T99:99:99Z",
+    "1,2;3",
+]
 
 
 def hostile(chance: random.Random) -> Any:
@@ -150,7 +183,9 @@ def textual(chance: random.Random, text: str) -> str:
     text = text[:20_000]
     at = chance.randrange(len(text) + 1)
     with_it = str(chance.choice(TEXTS))[:20_000]
-    return chance.choice([text[:at], text * 2, text[:at] + with_it + text[at:], with_it + text, text[:at] + "\x1b]0;" + text[at:]])
+    return chance.choice(
+        [text[:at], text * 2, text[:at] + with_it + text[at:], with_it + text, text[:at] + "\x1b]0;" + text[at:]]
+    )
 
 
 def dumped(value: Any) -> bytes:
@@ -208,7 +243,9 @@ def wrong(chance: random.Random, reply: Reply) -> Reply:
         if chance.random() < 0.15:
             headers[name] = re.sub(r"[^\x20-\x7e]", "", textual(chance, headers[name]))
     if chance.random() < 0.1:
-        limit = chance.choice(["retry-after", "x-ratelimit-remaining", "x-ratelimit-reset", "x-rate-limit-reset", "link", "location"])
+        limit = chance.choice(
+            ["retry-after", "x-ratelimit-remaining", "x-ratelimit-reset", "x-rate-limit-reset", "link", "location"]
+        )
         headers[limit] = chance.choice(HEADERS).encode("latin-1", "replace").decode("latin-1")
     return Reply(status, body, headers)
 

@@ -89,10 +89,59 @@ acme within
 """
 BOUNCE = REPORT.format(action="failed", kind="message/rfc822", domain="acme.example").encode()
 PIECES = [
-    *("(", ")", '"', "“", "`", "｀", "OR", "AND", "NOT", "-", "−", "NEAR/3", "NEAR/", "NEAR/999", "*", "~", "~1", "~2", "~9", ","),
-    *("acme", "ÄCME", "日本", "é", "a", "e-mail", "don't", "ß", "½", "İ", "\u0301", " ", "  ", "\t", "\n", "\0", "\ud800"),
+    *(
+        "(",
+        ")",
+        '"',
+        "“",
+        "`",
+        "｀",
+        "OR",
+        "AND",
+        "NOT",
+        "-",
+        "−",
+        "NEAR/3",
+        "NEAR/",
+        "NEAR/999",
+        "*",
+        "~",
+        "~1",
+        "~2",
+        "~9",
+        ",",
+    ),
+    *(
+        "acme",
+        "ÄCME",
+        "日本",
+        "é",
+        "a",
+        "e-mail",
+        "don't",
+        "ß",
+        "½",
+        "İ",
+        "\u0301",
+        " ",
+        "  ",
+        "\t",
+        "\n",
+        "\0",
+        "\ud800",
+    ),
     *(f"{name}:" for name in sorted(query.FIELDS)),
-    *("bogus:", "title:(", "since:7d", "until:2026-02-30", "followers:>10k", "followers:>=9e9", "lang:x", "id:12", "http://a.b/"),
+    *(
+        "bogus:",
+        "title:(",
+        "since:7d",
+        "until:2026-02-30",
+        "followers:>10k",
+        "followers:>=9e9",
+        "lang:x",
+        "id:12",
+        "http://a.b/",
+    ),
     *("\\", "'", "%", "_", "[", "]", "{", "}", "^", "$", ":", "：", "//", "\u200d", "\u202e", "\x1b[31m"),
 ]
 
@@ -113,10 +162,14 @@ def mail(chance: random.Random) -> bytes:
         elif kind == 2:
             lines.insert(at, chance.choice([b"--inner", b"--outer", b"--outer--", b"", b" ", text]))
         elif kind == 3:
-            wrong = chance.choice(["utf-16", "x-unknown", "idna", "rot13", "unicode_escape", "utf-7", "bz2", "\xff", "undefined"])
+            wrong = chance.choice(
+                ["utf-16", "x-unknown", "idna", "rot13", "unicode_escape", "utf-7", "bz2", "\xff", "undefined"]
+            )
             lines[at] = b'Content-Type: text/plain; charset="' + wrong.encode() + b'"'
         elif kind == 4:
-            lines[at] = b"Subject: =?" + chance.choice([b"utf-8?q?=FF=1B=5D?=", b"x?b?!!!?=", b"utf-8?z?a?=", b"utf-7?q?+2AA-?="])
+            lines[at] = b"Subject: =?" + chance.choice(
+                [b"utf-8?q?=FF=1B=5D?=", b"x?b?!!!?=", b"utf-8?z?a?=", b"utf-7?q?+2AA-?="]
+            )
         else:
             lines[at] = textual(chance, lines[at].decode("latin-1")).encode("utf-8", "replace")
         body = b"\n".join(lines)
@@ -231,7 +284,17 @@ def request(chance: random.Random, body: bytes) -> bytes:
     )
 
 
-URLS_OF_REQUESTS = [b"//", b"http://[::1", b"*", b"/%00%ff", b"/?" + b"a=b&" * 2_000, b"/../../etc/passwd", b"/\xff", b"http://x:99999/", b"?"]
+URLS_OF_REQUESTS = [
+    b"//",
+    b"http://[::1",
+    b"*",
+    b"/%00%ff",
+    b"/?" + b"a=b&" * 2_000,
+    b"/../../etc/passwd",
+    b"/\xff",
+    b"http://x:99999/",
+    b"?",
+]
 
 
 async def visit(port: int, words: bytes, chance: random.Random) -> None:
@@ -294,7 +357,9 @@ async def test_wrong_requests_to_the_webhook(db: Database, monkeypatch: pytest.M
     assert not (found := await check(db)), found[:5]
 
 
-async def test_a_stranger_who_says_nothing_does_not_keep_others_out(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stranger_who_says_nothing_does_not_keep_others_out(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(webhook_server, "REQUEST_SECONDS", 0.3)
     async with listening(db, SECRET, monkeypatch) as door:
         crowd = [await asyncio.open_connection("127.0.0.1", door.port) for _ in range(webhook_server.CONNECTIONS + 20)]
@@ -372,14 +437,24 @@ async def test_wrong_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "mbox", "txt"])
 async def test_wrong_files(db: Database, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"mentions.{suffix}"
-    record = {"id": "1", "text": "acme", "author": "a", "url": "https://a.b/", "created_at": "2026-11-21", "followers": 5, "type": "post"}
+    record = {
+        "id": "1",
+        "text": "acme",
+        "author": "a",
+        "url": "https://a.b/",
+        "created_at": "2026-11-21",
+        "followers": 5,
+        "type": "post",
+    }
     for seed in seeds(10):
         chance = random.Random(f"{suffix} {seed}")
         records = [structure(chance, dict(record, id=str(number))) for number in range(8)]
         content = b"\n".join(dumped(one) for one in records)
         if suffix == "csv" or (suffix == "txt" and chance.random() < 0.5):
             quoted = ['"' + str(hostile(chance))[:5_000].replace('"', '""') + '"' for _ in range(24)]
-            content = ("id,text,author,url\n" + "\n".join(",".join(quoted[at : at + 4]) for at in range(0, 24, 4))).encode("utf-8", "replace")
+            content = (
+                "id,text,author,url\n" + "\n".join(",".join(quoted[at : at + 4]) for at in range(0, 24, 4))
+            ).encode("utf-8", "replace")
         elif suffix == "mbox":
             content = b"\n".join(b"From a@b Sat Nov 21 10:00:00 2026\n" + mail(chance) + b"\n" for _ in range(4))
         path.write_bytes(scrambled(chance, content) if chance.random() < 0.5 else content)
@@ -391,7 +466,10 @@ async def test_wrong_files(db: Database, tmp_path: Path, suffix: str) -> None:
 
 
 def question(chance: random.Random) -> str:
-    parts = [chance.choice(PIECES) if chance.random() < 0.97 else str(chance.choice(TEXTS))[:300] for _ in range(chance.choice([1, 3, 6, 15, 60]))]
+    parts = [
+        chance.choice(PIECES) if chance.random() < 0.97 else str(chance.choice(TEXTS))[:300]
+        for _ in range(chance.choice([1, 3, 6, 15, 60]))
+    ]
     return chance.choice(["", " ", " "]).join(parts)
 
 
