@@ -30,23 +30,23 @@ def of_word(token: str) -> list[int]:
     token = token[:LONGEST_WORD]
     if token[0].isalnum():
         framed = f"<{token}>"
-        found = [
-            crc32(f"c{framed[at : at + size]}".encode("utf-8", "replace"))
-            for size in SIZES
-            for at in range(len(framed) - size + 1)
-        ]
+        parts = [f"c{framed[at : at + size]}" for size in SIZES for at in range(len(framed) - size + 1)]
     else:
-        found = [crc32(f"s{sign}".encode("utf-8", "replace")) for sign in sorted(set(token))]
+        parts = [f"s{sign}" for sign in sorted(set(token))]
     bare = token if token.isascii() else fold(token)
-    found.append(crc32(f"w{token}".encode("utf-8", "replace")))
+    parts.append(f"w{token}")
     if bare != token:
-        found.append(crc32(f"w{bare}".encode("utf-8", "replace")))
-    return found
+        parts.append(f"w{bare}")
+    return [_number(part) for part in parts]
 
 
 def of_pair(first: str, second: str) -> int:
     """The hash of two tokens side by side, without diacritics."""
-    return crc32(f"b{_bare(first)} {_bare(second)}".encode("utf-8", "replace"))
+    return _number(f"b{_bare(first)} {_bare(second)}")
+
+
+def _number(part: str) -> int:
+    return crc32(part.encode("utf-8", "replace"))
 
 
 @lru_cache(maxsize=50_000)

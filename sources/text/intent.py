@@ -50,7 +50,7 @@ def complains(spoken: Spoken, count: Counter[str], felt: Sentiment) -> float:
     weight = -1.5 * felt.score
     weight += 0.6 * min(2, count[COMPLAINT]) + 0.3 * min(2, count["negative"]) + 0.25 * min(2, count["negation"])
     if not (count[COMPLAINT] or count["negative"] or count["negation"]):
-        weight -= 0.6 if "?" in spoken.text or count[QUESTION] else 0.2  # a mood alone
+        weight -= 0.7 if "?" in spoken.text or count[QUESTION] else 0.2  # a mood alone
     weight += 0.2 * ("?" in spoken.text) + 0.25 * math.log1p(len(spoken.words) / 10)
     return weight - 0.6 * min(2, count[PRAISE]) - 0.5 * bool(count[REQUEST])
 

@@ -135,13 +135,13 @@ def _block(char: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """`grams`: n-gram -> (index of a language, log-likelihood over one that never has it). `offset` is where the
+    """`grams`: n-gram -> for each language its log-likelihood over one that never has it. `offset` is where the
     languages of the script begin among all."""
 
     languages: list[str]
     offset: int
     prior: Vector
-    grams: dict[str, list[tuple[int, float]]]
+    grams: dict[str, Vector]
     kept: dict[str, Vector]
 
     def words(self, text: str) -> list[str]:
@@ -162,11 +162,11 @@ class _Model:
         return self.kept.setdefault(word, self._weigh(word))
 
     def _weigh(self, word: str) -> Vector:
-        scores = [0.0] * len(self.languages)
         if len(word) == 1 or not word.isupper():  # words in capitals are mostly names
-            for gram in _grams(word):
-                for index, value in self.grams.get(gram, ()):
-                    scores[index] += LETTERS_SHARE * value
+            letters = [self.grams[gram] for gram in _grams(word) if gram in self.grams]
+        else:
+            letters = []
+        scores = [sum(column) for column in zip((0.0,) * len(self.languages), *letters, strict=True)]
         said = _words().get(word.lower(), "")
         for language, level in zip(said[::2], said[1::2], strict=True):
             index = ord(language) - 33 - self.offset
@@ -181,15 +181,16 @@ def _model(script: str) -> _Model:
 
     common, _, rare = _SCRIPTS[script].partition("|")
     languages = common.split() + rare.split()
-    grams: dict[str, list[tuple[int, float]]] = {}
+    grams: dict[str, list[float]] = {}
     for index, language in enumerate(languages):
         profile = json.loads((Path(PROFILES_DIRECTORY) / language).read_bytes())
         for gram, count in profile["freq"].items():
             if len(gram) in (2, 3):
                 value = math.log1p(count / profile["n_words"][len(gram) - 1] / SMOOTHING)
-                grams.setdefault(gram, []).append((index, value))
+                grams.setdefault(gram, [0.0] * len(languages))[index] = LETTERS_SHARE * value
     prior = (0.0,) * len(common.split()) + (RARE_PRIOR,) * len(rare.split())
-    return _Model(languages, LANGUAGES.index(languages[0]), prior, grams, {})
+    vectors = {gram: tuple(values) for gram, values in grams.items()}
+    return _Model(languages, LANGUAGES.index(languages[0]), prior, vectors, {})
 
 
 @lru_cache(maxsize=1)
@@ -202,7 +203,7 @@ def _words() -> dict[str, str]:
 def _grams(word: str) -> list[str]:
     """langdetect's n-grams of two and three letters of a word, its borders included."""
     ngram, normal = _langdetect()
-    framed = " " + "".join(map(normal, ngram.normalize_vi(word))) + " "
+    framed = f" {word} " if word.isascii() else " " + "".join(map(normal, ngram.normalize_vi(word))) + " "
     return [framed[at : at + size] for size in (2, 3) for at in range(len(framed) - size + 1)]
 
 

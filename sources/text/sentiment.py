@@ -22,7 +22,7 @@ THRESHOLD = 0.05
 LEARNT = ("en", "de", "it", "fr", "es", "pt", "ro", "hu", "vi")
 # How much more the word lists say where the labelled posts were of one kind only: emotions, films, goods of one shop.
 LISTS = {"ro": 1.0, "hu": 1.0, "vi": 0.5}
-# Vietnamese was learnt without neutral texts: neutral is where no side leads by this, with words of feeling and without.
+# Vietnamese was learnt without neutral texts: neutral is where no side leads by this, with words of feeling or not.
 UNSURE, UNSAID = 0.05, 0.4
 
 

@@ -1,8 +1,8 @@
 """The learnt weights of the sentiment model: loaded when the first text is read, summed up without any library.
 
-The file is one line of JSON (what is in it), then bytes: for each class but neutral one table that all languages share
-and one that each language looks into at places of its own; a byte is the signed root of a weight. Neutral is the zero that the others are
-measured from.
+The file is one line of JSON (what is in it), then bytes: for each class but neutral one table that all languages
+share and one that each language looks into at places of its own; a byte is the signed root of a weight. Neutral is the
+zero that the others are measured from.
 """
 
 from __future__ import annotations
