@@ -117,6 +117,8 @@ def _prose(text: str) -> str:
 
 def _script(text: str) -> str:
     """The script of most letters, or the language where its script names it; "und" for too few letters."""
+    if text.isascii():
+        return "Latin" if sum(map(str.isalpha, text)) >= LEAST_LETTERS else UNKNOWN
     counts: Counter[str] = Counter()
     for char, count in Counter(text).items():
         if char.isalpha():

@@ -81,9 +81,8 @@ def _by_model(spoken: Spoken, language: str, hits: list[Hit]) -> Sentiment:
     negative, positive = model.of_signals(values, language)
     listed = LISTS.get(language, 0.0) * values[NAMES.index("valence and faces")]
     negative, positive = negative - listed, positive + listed
-    for _, less, more in model.of_words(spoken.text, language):
-        negative += less
-        positive += more
+    less, more = model.of_text(spoken.text, language)
+    negative, positive = negative + less, positive + more
     # Neutral has the weight exp(0); Vietnamese has none of it, the line is drawn on the score instead.
     top = max(negative, positive, 0.0)
     less, more = exp(negative - top), exp(positive - top)

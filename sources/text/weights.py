@@ -43,6 +43,16 @@ class Weights:
             positive += value * more
         return negative, positive
 
+    def of_text(self, text: str, language: str) -> Pair:
+        """What all n-grams say together."""
+        said = tokens(text)
+        if not said:
+            return 0.0, 0.0
+        parts = [self._word(token, language) for token in said]
+        negative, positive = self._sum(list(map(of_pair, said, said[1:])), crc32(language.encode()))
+        scale = self.step / sqrt(sum(part[2] for part in parts) + len(said) - 1)
+        return scale * (negative + sum(part[0] for part in parts)), scale * (positive + sum(part[1] for part in parts))
+
     def of_words(self, text: str, language: str) -> list[tuple[str, float, float]]:
         """Each token with its share for negative and positive. Half of what two say together is each one's."""
         said = tokens(text)
