@@ -145,7 +145,9 @@ class Intake:
 
     def _read(self, new: NewMention, source: str, lands: bool) -> tuple[ReadMention, list[rules.ParsedRule]]:
         title, text = clean.clean(new)
-        read = reading.read(title, text, hint=new.language_hint, followers=new.author.followers)
+        read = reading.read(
+            title, text, hint=new.language_hint, followers=new.author.followers, choice=self._desk.reading
+        )
         item = ReadMention(
             new=new,
             text=text,

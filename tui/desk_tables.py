@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from store.domain.desk import Department, Desk, MailServer, Role, Rule, SourceConfig, View, Watch
+from store.domain.desk import Department, Desk, MailServer, ReadingChoice, Role, Rule, SourceConfig, View, Watch
 from store.domain.errors import BadInput, EarfulError
 from store.domain.query import Node
 from tui.toml_table import Table
@@ -39,6 +39,7 @@ def desk_of(root: Table, base: Path) -> Desk:
         rules=tuple(_rule(table) for table in root.tables("rule", naming="when")),
         views=tuple(_view(table) for table in root.tables("view")),
         mail=_mail(root.table("mail"), base),
+        reading=_reading(root.table("reading")),
         keys=root.choice("keys", usual.keys, PRESETS),
         keymap=root.mapping("keymap"),
     )
@@ -178,6 +179,22 @@ def _mail(table: Table, base: Path) -> MailServer:
     )
     table.close()
     return mail
+
+
+def _reading(table: Table) -> ReadingChoice:
+    from sources.text.language import KNOWN
+
+    usual = ReadingChoice()
+    choice = ReadingChoice(
+        sentiment=table.choice("sentiment", usual.sentiment, ("model", "lexicon")),
+        engine=table.choice("engine", usual.engine, ("words", "langdetect")),
+        languages=table.texts("languages"),
+    )
+    for index, code in enumerate(choice.languages):
+        if code not in KNOWN:
+            table.problem("languages", f"`{code}` is no language that earful can tell, such as en, de or ro", index)
+    table.close()
+    return choice
 
 
 def _query(table: Table, key: str, *, required: bool = False, check: Callable[[Node], object] | None = None) -> str:

@@ -1,32 +1,36 @@
 """Which language a text is in.
 
-By langdetect's language profiles, its n-grams and its smoothing, with three changes that were measured on labelled
-posts in nine languages, with and without their diacritics: all n-grams of a text are summed up instead of a random
-sample of them (no seed, always the same answer, and many times sooner), only languages of the text's script are in
-question, and each of the common small words of a language in the text counts for it.
+A word counts for each language by how common it is there (`models/languages.bin`, written with and without diacritics)
+and by langdetect's profiles of its letters, all n-grams summed up instead of a random sample of them: no seed, always
+the same answer. Only languages of the text's script are in question. What a word says is kept, so that ten thousand
+texts cost little more than their different words. langdetect itself stays selectable.
 """
 
 from __future__ import annotations
 
 import json
+import lzma
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sources.text.lexicon import lexicon
-from store.domain.words import words
-
 UNKNOWN = "und"
 TEXT_LIMIT = 400
 LEAST_LETTERS = 3
 SMOOTHING = 0.1 / 10_000  # langdetect's alpha over its base frequency
-SMALL_WORD = 6.0
+LETTERS_SHARE = 0.25  # n-grams of one word overlap: they say the same thing several times
+LEVEL = 4  # steps a nat in the file of words
+RARE_PRIOR = -8.0
 NEAR_TIE = 6.0  # the network's tag decides between languages that are this close, in nats
 LEAST_LEAD = 1.0
+FEW_WORDS = 2  # so few must lead by that much; of more words the best is taken
+
+WORDS_FILE = Path(__file__).with_name("models") / "languages.bin"
 
 # Languages of one script; those after the bar are asked for strong evidence first: they are rare and near to a big one.
 _SCRIPTS = {
@@ -35,8 +39,7 @@ _SCRIPTS = {
     "Arabic": "ar fa ur",
     "Devanagari": "hi | mr ne",
 }
-_RARE = -8.0
-_SMALL_WORDS_OF = ("en", "de", "ro", "vi", "it", "hu", "es", "fr", "pt", "nl", "pl", "tr")
+LANGUAGES = " ".join(_SCRIPTS.values()).replace("|", "").split()
 # First and last letter of a block -> its script, or the one language that is written in it.
 _BLOCKS = (
     ("A", "\u024f", "Latin"),
@@ -60,29 +63,66 @@ _BLOCKS = (
     ("\u4e00", "\u9fff", "zh"),
     ("\uac00", "\ud7a3", "ko"),
 )
-_NOT_PROSE = re.compile(r"https?://\S+|www\.\S+|[\w.+-]*[@＠][\w.@-]+|[#＃]")
+KNOWN = frozenset(LANGUAGES) | {name for _, _, name in _BLOCKS if len(name) == 2}
+_NOT_PROSE = re.compile(r"https?(?::\S+|\b)|www\.\S+|[\w.+-]*[@＠][\w.@-]+|[#＃]")
+_WORD = re.compile(r"[^\W\d_][^\W\d_\u0300-\u036f]*")
+_MARKED = re.compile(r"[^\W\d_][^\s\d!-/:-@\[-`{-~]*")  # Devanagari and Arabic vowels are marks, not letters
+
+Vector = tuple[float, ...]
 
 
-def detect(text: str, hint: str = "") -> str:
-    """ISO 639-1 code, or "und" where fewer than three letters or no clear lead say which. `hint` is the
-    network's tag."""
-    prose = _NOT_PROSE.sub(" ", text[: 4 * TEXT_LIMIT])[:TEXT_LIMIT]
+def detect(text: str, hint: str = "", allowed: Sequence[str] = ()) -> str:
+    """ISO 639-1 code, or "und" where fewer than three letters or no clear lead say which.
+
+    `hint` is the network's tag; it decides between near ties only. `allowed` are the only languages in question, all
+    where it is empty.
+    """
+    prose = _prose(text)
     script = _script(prose)
-    hint = hint.lower().partition("-")[0]
     if script not in _SCRIPTS:
-        return script
+        return script if not allowed or script in allowed else UNKNOWN
     model = _model(script)
-    scores = model.scores(prose)
-    best = max(range(len(scores)), key=scores.__getitem__)
-    if hint in model.languages and scores[best] - scores[model.languages.index(hint)] < NEAR_TIE:
+    words = model.words(prose)
+    scores = model.scores(words, allowed)
+    ranked = sorted(scores, key=scores.__getitem__, reverse=True)
+    if not ranked or not any(scores.values()):
+        return UNKNOWN
+    hint = hint.lower().partition("-")[0]
+    if hint in scores and scores[ranked[0]] - scores[hint] < NEAR_TIE:
         return hint
-    lead = scores[best] - max(score for index, score in enumerate(scores) if index != best)
-    return model.languages[best] if lead >= LEAST_LEAD else UNKNOWN
+    if len(words) <= FEW_WORDS and len(ranked) > 1 and scores[ranked[0]] - scores[ranked[1]] < LEAST_LEAD:
+        return UNKNOWN
+    return ranked[0]
+
+
+def by_langdetect(text: str, allowed: Sequence[str] = ()) -> str:
+    """The same by langdetect alone, seeded."""
+    from langdetect import DetectorFactory, detect_langs
+    from langdetect.lang_detect_exception import LangDetectException
+
+    prose = _prose(text)
+    if _script(prose) == UNKNOWN:
+        return UNKNOWN
+    DetectorFactory.seed = 0
+    try:
+        found = [guess.lang.partition("-")[0] for guess in detect_langs(prose)]
+    except LangDetectException:
+        return UNKNOWN
+    return next((language for language in found if not allowed or language in allowed), UNKNOWN)
+
+
+def _prose(text: str) -> str:
+    return _NOT_PROSE.sub(" ", text[: 4 * TEXT_LIMIT])[:TEXT_LIMIT]
 
 
 def _script(text: str) -> str:
     """The script of most letters, or the language where its script names it; "und" for too few letters."""
-    counts = Counter(_block(char) for char in text if char.isalpha())
+    if text.isascii():
+        return "Latin" if sum(map(str.isalpha, text)) >= LEAST_LETTERS else UNKNOWN
+    counts: Counter[str] = Counter()
+    for char, count in Counter(text).items():
+        if char.isalpha():
+            counts[_block(char)] += count
     if counts["ja"] * 5 > counts["zh"] > 0 and counts["ja"]:
         counts["ja"] += counts.pop("zh")  # Japanese is kana among Han
     if counts.total() < LEAST_LETTERS and not counts.keys() & {"zh", "ja", "ko"}:
@@ -97,22 +137,44 @@ def _block(char: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """`grams`: n-gram -> (index of a language, log-likelihood over one that never has it)."""
+    """`grams`: n-gram -> for each language its log-likelihood over one that never has it. `offset` is where the
+    languages of the script begin among all."""
 
     languages: list[str]
-    prior: list[float]
-    grams: dict[str, list[tuple[int, float]]]
-    small_words: dict[str, list[tuple[int, float]]]
+    offset: int
+    prior: Vector
+    grams: dict[str, Vector]
+    kept: dict[str, Vector]
 
-    def scores(self, text: str) -> list[float]:
-        scores = list(self.prior)
-        for gram, count in Counter(_grams(text)).items():
-            for index, value in self.grams.get(gram, ()):
-                scores[index] += value * count
-        for word in words(text):
-            for index, value in self.small_words.get(word.folded, ()):
-                scores[index] += value
-        return scores
+    def words(self, text: str) -> list[str]:
+        pattern = _MARKED if self.offset else _WORD
+        return pattern.findall(text.lower() if text.isupper() else text)
+
+    def scores(self, words: list[str], allowed: Sequence[str]) -> dict[str, float]:
+        """Language -> how much speaks for it, in nats."""
+        vectors = [self.kept.get(word) or self._keep(word) for word in words]
+        totals = [sum(column) for column in zip(self.prior, *vectors, strict=True)]
+        found: dict[str, float] = dict(zip(self.languages, totals, strict=True))
+        return {language: found[language] for language in found if language in allowed} if allowed else found
+
+    def _keep(self, word: str) -> Vector:
+        """What a word says; all that is kept is dropped when it is much, the common words are back at once."""
+        if len(self.kept) > 50_000:
+            self.kept.clear()
+        return self.kept.setdefault(word, self._weigh(word))
+
+    def _weigh(self, word: str) -> Vector:
+        if len(word) == 1 or not word.isupper():  # words in capitals are mostly names
+            letters = [self.grams[gram] for gram in _grams(word) if gram in self.grams]
+        else:
+            letters = []
+        scores = [sum(column) for column in zip((0.0,) * len(self.languages), *letters, strict=True)]
+        said = _words().get(word.lower(), "")
+        for language, level in zip(said[::2], said[1::2], strict=True):
+            index = ord(language) - 33 - self.offset
+            if 0 <= index < len(scores):
+                scores[index] += (ord(level) - 33) / LEVEL
+        return tuple(scores)
 
 
 @lru_cache(maxsize=len(_SCRIPTS))
@@ -121,42 +183,30 @@ def _model(script: str) -> _Model:
 
     common, _, rare = _SCRIPTS[script].partition("|")
     languages = common.split() + rare.split()
-    grams: dict[str, list[tuple[int, float]]] = {}
+    grams: dict[str, list[float]] = {}
     for index, language in enumerate(languages):
         profile = json.loads((Path(PROFILES_DIRECTORY) / language).read_bytes())
         for gram, count in profile["freq"].items():
             if len(gram) in (2, 3):
                 value = math.log1p(count / profile["n_words"][len(gram) - 1] / SMOOTHING)
-                grams.setdefault(gram, []).append((index, value))
-    owners: dict[str, list[int]] = {}
-    for language in set(_SMALL_WORDS_OF) & set(languages):
-        for word in lexicon(language).stop:
-            owners.setdefault(word, []).append(languages.index(language))
-    small_words = {
-        word: [(index, SMALL_WORD / math.sqrt(len(indexes))) for index in indexes] for word, indexes in owners.items()
-    }
-    prior = [0.0] * len(common.split()) + [_RARE] * len(rare.split())
-    return _Model(languages, prior, grams, small_words)
+                grams.setdefault(gram, [0.0] * len(languages))[index] = LETTERS_SHARE * value
+    prior = (0.0,) * len(common.split()) + (RARE_PRIOR,) * len(rare.split())
+    vectors = {gram: tuple(values) for gram, values in grams.items()}
+    return _Model(languages, LANGUAGES.index(languages[0]), prior, vectors, {})
 
 
-def _grams(text: str) -> list[str]:
-    """langdetect's n-grams of two and three letters, word borders included, words in capitals left out."""
+@lru_cache(maxsize=1)
+def _words() -> dict[str, str]:
+    """Word -> the languages that have it, two characters each: 33 + index in LANGUAGES, 33 + level in 1/LEVEL nats."""
+    lines = lzma.decompress(WORDS_FILE.read_bytes()).decode().split("\n")
+    return dict(line.split("\t") for line in lines)
+
+
+def _grams(word: str) -> list[str]:
+    """langdetect's n-grams of two and three letters of a word, its borders included."""
     ngram, normal = _langdetect()
-    grams = []
-    seen, capitals = " ", False
-    for char in map(normal, ngram.normalize_vi(text)):
-        last = seen[-1]
-        if last == " ":
-            seen, capitals = " ", False
-            if char == " ":
-                continue
-        seen = seen[-2:] + char
-        capitals = char.isupper() and (capitals or last.isupper())
-        if not capitals:
-            grams.append(seen[-2:])
-            if len(seen) == 3:
-                grams.append(seen)
-    return grams
+    framed = f" {word} " if word.isascii() else " " + "".join(map(normal, ngram.normalize_vi(word))) + " "
+    return [framed[at : at + size] for size in (2, 3) for at in range(len(framed) - size + 1)]
 
 
 @lru_cache(maxsize=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from importlib import resources
@@ -71,6 +71,7 @@ class _Table:
     stems: dict[str, Entries] = field(default_factory=dict)
     lengths: dict[str, list[int]] = field(default_factory=dict)
     reach: dict[str, int] = field(default_factory=dict)  # first word -> words of the longest entry that begins so
+    kept: dict[str, list[tuple[str, float]]] = field(default_factory=dict)  # what single words were found to be
 
     def add(self, entry: str, stem: bool, section: str, weight: float) -> None:
         first, *others = entry.split()
@@ -87,6 +88,14 @@ class _Table:
         for length in self.lengths.get(head, ()):
             if length <= len(last) and (found := self.stems[head].get(last[:length])):
                 yield from found
+
+    def alone(self, word: str) -> list[tuple[str, float]]:
+        found = self.kept.get(word)
+        if found is None:
+            if len(self.kept) > 50_000:
+                self.kept.clear()
+            found = self.kept[word] = list(self.at(word, "", word))
+        return found
 
 
 class Lexicon:
@@ -112,8 +121,12 @@ class Lexicon:
         hits = []
         for index in range(len(said)):
             for length in range(min(table.reach.get(said[index], 1), len(said) - index), 0, -1):
-                head, last = " ".join(said[index : index + length - 1]), said[index + length - 1]
-                for section, weight in table.at(f"{head} {last}" if head else last, head, last):
+                if length == 1:
+                    found: Iterable[tuple[str, float]] = table.alone(said[index])
+                else:
+                    head, last = " ".join(said[index : index + length - 1]), said[index + length - 1]
+                    found = table.at(f"{head} {last}", head, last)
+                for section, weight in found:
                     if taken.get(section, 0) <= index:
                         taken[section] = index + length
                         shown = " ".join(spoken.written[index : index + length])

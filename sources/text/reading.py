@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from sources.text.intent import intent
-from sources.text.language import detect
+from sources.text.language import by_langdetect, detect
 from sources.text.lexicon import Spoken, lexicon
 from sources.text.sentiment import weigh
 from sources.text.urgency import urgency
+from store.domain.desk import ReadingChoice
 from store.domain.mention import Reading
 
-VERSION = 1
+VERSION = 2
+USUAL = ReadingChoice()
 
 
-def read(title: str, text: str, *, hint: str = "", followers: int | None = None) -> Reading:
+def read(
+    title: str, text: str, *, hint: str = "", followers: int | None = None, choice: ReadingChoice = USUAL
+) -> Reading:
     """Language, sentiment, intent and urgency of clean text. `hint` is the network's language tag."""
     whole = text if not title or text.startswith(title) else f"{title}\n{text}"
-    language = detect(whole, hint)
+    if choice.engine == "langdetect":
+        language = by_langdetect(whole, choice.languages)
+    else:
+        language = detect(whole, hint, choice.languages)
     spoken = Spoken.of(whole)
     hits = lexicon(language).find(spoken)
-    label, score = weigh(spoken, language, hits)
-    purpose = intent(spoken, hits, label, score)
-    points, reasons = urgency(hits, label, score, purpose, followers)
-    return Reading(language, label, score, purpose, points, reasons, VERSION)
+    felt = weigh(spoken, language, hits, choice.sentiment)
+    purpose = intent(spoken, hits, felt)
+    points, reasons = urgency(hits, felt.label, felt.score, purpose, followers)
+    return Reading(language, felt.label, felt.score, purpose, points, reasons, VERSION)

@@ -84,6 +84,16 @@ class MailServer:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingChoice:
+    """How mentions are read. `sentiment` is "model" or "lexicon", `engine` tells languages: "words" or "langdetect".
+    `languages` are the only ones in question, ISO 639-1; empty means all."""
+
+    sentiment: str = "model"
+    engine: str = "words"
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """Everything the program needs to know about a brand's desk."""
 
@@ -98,6 +108,7 @@ class Desk:
     rules: tuple[Rule, ...] = ()
     views: tuple[View, ...] = ()
     mail: MailServer = MailServer()
+    reading: ReadingChoice = ReadingChoice()
     keys: str = "default"
     keymap: dict[str, str] = field(default_factory=dict)
 

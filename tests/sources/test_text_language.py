@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sources.text.language import detect
+from sources.text.language import by_langdetect, detect
 from store.domain.words import fold
 
 SAID = {
@@ -64,3 +64,31 @@ def test_threads_agree() -> None:
     texts = [text for group in SAID.values() for text in group] * 20
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(detect, texts)) == [detect(text) for text in texts]
+
+
+@pytest.mark.parametrize("text", ["acme", "Acme", "nimbari drive", "pdf"])
+def test_a_name_is_in_no_language(text: str) -> None:
+    assert detect(text) == "und"
+
+
+def test_the_desk_may_name_its_languages() -> None:
+    assert detect("ik kan niet meer inloggen", allowed=("de", "nl")) == "nl"
+    assert detect("ik kan niet meer inloggen", allowed=("de", "en")) in ("de", "en", "und")
+    assert detect("со вчерашнего дня не могу открыть свои файлы", allowed=("de", "en")) == "und"
+    assert detect("Marta photo", "it", allowed=("de", "es")) != "it"
+
+
+def test_capitals_alone_are_words_too() -> None:
+    assert detect("NU MAI MERGE NIMIC DE IERI") == "ro"
+
+
+def test_bare_langdetect_stays_selectable_and_always_says_the_same() -> None:
+    said = [text for group in SAID.values() for text in group]
+    assert [by_langdetect(text) for text in said] == [by_langdetect(text) for text in said]
+    assert by_langdetect("ich kann mich seit heute früh nicht mehr anmelden") == "de"
+    assert by_langdetect("ok") == by_langdetect("@ana https://example.org/a") == "und"
+
+
+def test_the_order_of_texts_makes_no_difference() -> None:
+    said = [text for group in SAID.values() for text in group]
+    assert [detect(text) for text in reversed(said)][::-1] == [detect(text) for text in said]

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
 
 import pytest
 from hypothesis import given, settings
 
 from sources.text.reading import VERSION, read
-from sources.text.sentiment import sentiment
+from sources.text.sentiment import Sentiment, sentiment, why
+from store.domain.desk import ReadingChoice
+from store.domain.mention import SentimentLabel
 from store.domain.words import fold
 from tests.hostile import PAYLOADS, hostile_text
 
@@ -30,32 +36,38 @@ GOOD = {
 }
 
 
+def labels(texts: list[str], language: str, engine: str) -> list[str]:
+    return [str(sentiment(text, language, engine).label) for text in texts]
+
+
+@pytest.mark.parametrize("engine", ["model", "lexicon"])
 @pytest.mark.parametrize("language", BAD)
-def test_both_sides_in_each_language(language: str) -> None:
-    assert [str(sentiment(text, language)[0]) for text in BAD[language]] == ["negative"] * 2
-    assert [str(sentiment(text, language)[0]) for text in GOOD[language]] == ["positive"] * 2
+def test_both_sides_in_each_language(language: str, engine: str) -> None:
+    assert labels(BAD[language], language, engine) == ["negative"] * 2
+    assert labels(GOOD[language], language, engine) == ["positive"] * 2
 
 
+@pytest.mark.parametrize("engine", ["model", "lexicon"])
 @pytest.mark.parametrize("language", ["ro", "hu", "es", "it"])
-def test_without_diacritics_too(language: str) -> None:
-    assert [str(sentiment(fold(text), language)[0]) for text in BAD[language]] == ["negative"] * 2
+def test_without_diacritics_too(language: str, engine: str) -> None:
+    assert labels([fold(text) for text in BAD[language]], language, engine) == ["negative"] * 2
 
 
 def test_a_negation_turns_a_word_but_not_over_the_end_of_a_sentence() -> None:
-    assert sentiment("nu sunt mulțumit", "ro")[0] == "negative"
-    assert sentiment("nu. sunt mulțumit", "ro")[0] == "positive"
-    assert sentiment("nie ein problem", "de")[0] == "positive"
+    assert sentiment("nu sunt mulțumit", "ro", "lexicon").label == "negative"
+    assert sentiment("nu. sunt mulțumit", "ro", "lexicon").label == "positive"
+    assert sentiment("nie ein problem", "de", "lexicon").label == "positive"
 
 
 def test_vietnamese_marks_make_the_word() -> None:
     """ "dở" is bad, "do" is by: whoever writes marks means them."""
-    assert sentiment("món này dở", "vi")[0] == "negative"
-    assert sentiment("do mình làm đó", "vi")[0] == "neutral"
+    assert sentiment("món này dở", "vi", "lexicon").label == "negative"
+    assert sentiment("do mình làm đó", "vi", "lexicon").label == "neutral"
 
 
 def test_a_language_without_word_list_is_read_by_its_emoji() -> None:
-    assert sentiment("это ужасно", "ru") == ("neutral", 0.0)
-    assert sentiment("вот так 😡", "ru")[0] == "negative"
+    assert sentiment("это ужасно", "ru") == Sentiment(SentimentLabel.NEUTRAL, 0.0)
+    assert sentiment("вот так 😡", "ru", "lexicon").label == "negative"
 
 
 @pytest.mark.parametrize(
@@ -72,6 +84,12 @@ def test_a_language_without_word_list_is_read_by_its_emoji() -> None:
         ("it would be nice to have a dark mode", "request"),
         ("ar fi util să pot trimite un album", "request"),
         ("the office opens in Leeds on Monday", None),
+        ("you stole my money, my lawyer will sue you, this is unacceptable", "threat"),
+        ("vă dau în judecată, e bătaie de joc, nu răspunde nimeni", "threat"),
+        ("Earn money from home! Free followers, click here https://win.example/x #a #b #c #d #e", "spam"),
+        ("Câștigă bani de acasă, click aici https://bani.example 0722 123 456", "spam"),
+        ("j'attends toujours mon remboursement, personne ne répond", "complaint"),
+        ("bực mình ghê, không ai trả lời", "complaint"),
     ],
 )
 def test_intent(text: str, intent: str | None) -> None:
@@ -109,6 +127,44 @@ def test_urgency_adds_up_and_is_bounded() -> None:
 def test_the_title_is_read_with_the_text() -> None:
     assert read("Terrible", "it does what the box says").sentiment == "negative"
     assert read("", "works").version == VERSION
+
+
+@pytest.mark.parametrize("engine", ["model", "lexicon"])
+def test_the_words_that_moved_the_score(engine: str) -> None:
+    reasons = dict(why("The support is wonderful but the app is terrible", "en", engine))
+    assert reasons["wonderful"] > 0 > reasons["terrible"] if engine == "model" else "wonderful" not in reasons
+    (first, weight), *_ = why("nu sunt mulțumit", "ro", "lexicon")
+    assert (first, weight < 0) == ("mulțumit", True)
+    assert why("", "en", engine) == []
+
+
+def test_the_desk_chooses_how_it_is_read() -> None:
+    by_lists = read("", "do mình làm đó", choice=ReadingChoice(sentiment="lexicon"))
+    assert (by_lists.language, by_lists.sentiment, by_lists.score) == ("vi", "neutral", 0.0)
+    assert read("", "ik kan niet inloggen", choice=ReadingChoice(languages=("de", "nl"))).language == "nl"
+    assert read("", "nu mai merge nimic de azi", choice=ReadingChoice(engine="langdetect")).language == "ro"
+
+
+def test_another_order_another_day_the_same_reading() -> None:
+    texts = [text for group in (BAD, GOOD) for said in group.values() for text in said]
+    script = (
+        "import json, sys; from sources.text.reading import read;"
+        "print(json.dumps({text: str(read('', text)) for text in json.load(sys.stdin)}))"
+    )
+
+    def elsewhere(texts: list[str], seed: str) -> dict[str, str]:
+        run = subprocess.run(
+            [sys.executable, "-c", script],
+            input=json.dumps(texts),
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return json.loads(run.stdout)
+
+    here = {text: str(read("", text)) for text in texts}
+    assert elsewhere(texts, "1") == elsewhere(texts[::-1], "2") == here
 
 
 @settings(max_examples=300, deadline=None)

@@ -14,7 +14,7 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.domain.desk import Department, MailServer, Role, Rule, SourceConfig, View
+from store.domain.desk import Department, MailServer, ReadingChoice, Role, Rule, SourceConfig, View
 from store.domain.errors import BadInput
 from tests.tui.command import ROOT
 from tui.settings import Settings, load, read
@@ -37,6 +37,11 @@ query = '"acme cloud" OR acmecloud~1 NOT (acme NEAR/3 anvil)'
 languages = ["en", "pt-BR"]
 match = ["my acme cloud is down"]
 ignore = ["acme anvils"]
+
+[reading]
+sentiment = "lexicon"
+engine = "langdetect"
+languages = ["en", "ro"]
 
 [[source]]
 type = "mastodon"
@@ -121,6 +126,7 @@ def test_every_value_is_read(tmp_path: Path) -> None:
     assert desk.rules == (Rule("sentiment:negative followers:>10000", ("priority urgent", "escalate pr")),)
     assert desk.views == (View("angry", "sentiment:negative status:new,open"),)
     assert desk.mail == MailServer("mail.example.org", 587, "desk@example.org", "desk", "env:MAIL", "starttls")
+    assert desk.reading == ReadingChoice("lexicon", "langdetect", ("en", "ro"))
 
 
 WATCH = '[[watch]]\nname = "acme"\n'
