@@ -24,7 +24,7 @@ try:  # a fixed SQLite where one can be had; it must be in place before aiosqlit
 except ImportError:
     pass
 
-import sqlite3
+import sqlite3 as sqlite3  # for others too: what it is now depends on the lines above
 
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
@@ -32,6 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from store.domain.errors import StoreError
 from store.killpoints import point
+from store.lock import UseLock
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -58,6 +59,7 @@ class Database:
         self.wal = wal_is_safe(sqlite3.sqlite_version_info)
         self._reader: AsyncEngine | None = None
         self._writer: AsyncEngine | None = None
+        self._use = UseLock(path)
         self._turn = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -67,6 +69,8 @@ class Database:
 
         await asyncio.to_thread(_refuse_foreign, self.path)
         _private(self.path)
+        if not self._use.share():
+            raise StoreError(f"a backup is just taking the place of the store {self.path}; try again in a moment")
         self._reader = self._engine(immediate=False)
         self._writer = self._engine(immediate=True)
         try:
@@ -94,6 +98,7 @@ class Database:
             if engine is not None:
                 await engine.dispose()
         self._reader = self._writer = None
+        self._use.release()
 
     async def _track(self, work: Awaitable[T]) -> T:
         task: asyncio.Task[T] = asyncio.ensure_future(work)
@@ -146,6 +151,7 @@ class Database:
                 f"journal_mode={'WAL' if wal else 'TRUNCATE'}",
                 f"synchronous={'FULL' if wal else 'EXTRA'}",
                 "foreign_keys=ON",
+                "secure_delete=ON",  # what is deleted is overwritten, in the file and not only in its tables
                 "temp_store=MEMORY",
             ):
                 cursor.execute(f"PRAGMA {pragma}")

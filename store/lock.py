@@ -54,6 +54,41 @@ class WorkerLock:
             self._file = None
 
 
+class UseLock:
+    """flock on `<store>.users`: shared by every process that has the store open, so that one that must be alone with it
+    can know. It ends with the process."""
+
+    def __init__(self, store: Path) -> None:
+        self.path = store.with_name(store.name + ".users")
+        self._file: int | None = None
+
+    def share(self) -> bool:
+        """False where somebody is alone with the store. Where no such file can be made nobody can be asked."""
+        return self._take(fcntl.LOCK_SH)
+
+    def alone(self) -> bool:
+        """False where anybody has the store open."""
+        return self._take(fcntl.LOCK_EX)
+
+    def release(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _take(self, how: int) -> bool:
+        try:
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError:
+            return True
+        try:
+            fcntl.flock(file, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return False
+        self._file = file
+        return True
+
+
 def _locked(file: int) -> bool:
     for left in reversed(range(TRIES)):  # somebody's `holder()` may have it for an instant
         try:

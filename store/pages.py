@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.dialects.sqlite import insert as insert_or_not
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import authors, changes, cursors, edits, issues, ledger, mutes, raws, search, unmatched, watches
+from store import authors, changes, cursors, edits, erased, issues, ledger, mutes, raws, search, unmatched, watches
 from store.casefiles import CaseFile, CaseFiles
 from store.chunks import chunks
 from store.database import Database
@@ -38,6 +38,7 @@ async def save_page(
     - Otherwise it is new if it `lands`, else unmatched, which `store.unmatched` remembers. Twice in one page counts
       once as new, once as duplicate, and the later form is what is stored.
     - What no database takes (a lone surrogate, a score that is no number) is kept aside as rejected.
+    - What was erased (see `store.erased`) counts as a duplicate and stays away, an edit of it too.
     - `ours`: a delivery of ours that comes back joins its case and is a duplicate. An answer that our account wrote
       past earful joins the case of what it answers and is new, though not one of `new_mentions`; if it came after their
       newest word, a new or open case is `waiting`. An own post that is neither is unmatched.
@@ -130,10 +131,14 @@ async def _sort(connection: AsyncConnection, page: PageToStore) -> _Sorted:
         else:
             fit.append(item)
     stored = await _stored(connection, fit)
+    gone = await erased.posts(connection, (_key(item) for item in fit if _key(item) not in stored))
     places: dict[Key, int] = {}
     for item in fit:
         key = _key(item)
         before = stored.get(key)
+        if key in gone:
+            found.duplicate += 1
+            continue
         if before is None and key not in places:
             if item.lands or item.new.ours:
                 places[key] = len(found.fresh)

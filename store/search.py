@@ -13,6 +13,7 @@ from store.domain.words import folded_words
 from store.search_query import Compiler, asks_only_cases
 from store.tables import cases, mention
 
+SECURE_SINCE = (3, 44)  # it came with 3.42 and was mended until here
 _PUT = text("INSERT OR REPLACE INTO mention_fts(rowid, title, text) VALUES (:id, :title, :text)")
 _DROP = text("DELETE FROM mention_fts WHERE rowid = :id")
 
@@ -23,6 +24,15 @@ async def create(connection: AsyncConnection) -> None:
     non-ASCII character as part of a word, whatever Unicode version this SQLite knows)."""
     await connection.exec_driver_sql("CREATE VIRTUAL TABLE mention_fts USING fts5(title, text, tokenize = 'ascii')")
     await connection.exec_driver_sql("CREATE VIRTUAL TABLE mention_words USING fts5vocab(mention_fts, row)")
+    await forget_for_good(connection)
+
+
+async def forget_for_good(connection: AsyncConnection) -> None:
+    """From now on the words of what is deleted or edited leave the file at once, where this SQLite can do that. One
+    that is older than 3.42 cannot read such an index."""
+    version = (await connection.exec_driver_sql("SELECT sqlite_version()")).scalar_one()
+    if tuple(int(part) for part in version.split(".")[:2]) >= SECURE_SINCE:
+        await connection.exec_driver_sql("INSERT INTO mention_fts(mention_fts, rank) VALUES ('secure-delete', 1)")
 
 
 async def add(connection: AsyncConnection, items: Iterable[tuple[int, str, str]]) -> None:
@@ -36,7 +46,8 @@ async def add(connection: AsyncConnection, items: Iterable[tuple[int, str, str]]
 
 
 async def forget(connection: AsyncConnection, ids: Iterable[int]) -> None:
-    """What nobody shall find any more. Its words stay in the file until SQLite merges them away; see `scrub`."""
+    """What nobody shall find any more. Before SQLite 3.44 its words stay in the file until they are merged away; see
+    `scrub`."""
     rows = [{"id": mention_id} for mention_id in ids]
     if rows:
         await connection.execute(_DROP, rows)

@@ -230,6 +230,14 @@ unmatched = Table(
     UniqueConstraint("network", "external_id"),  # a second sight is no second row
 )
 
+# Fingerprints of the posts and persons that were erased, see store.erased.
+erased = Table(
+    "erased",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+)
+
 case_tag = Table(
     "case_tag",
     metadata,

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, RowMapping, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store import erased
 from store.chunks import chunks
 from store.database import Database
 from store.domain.mention import ReadMention
@@ -59,10 +60,15 @@ async def forget(connection: AsyncConnection, keys: Iterable[tuple[str, str]]) -
             await connection.execute(delete(unmatched).where(*same))
 
 
-async def erase(connection: AsyncConnection, network: str, handle: str) -> int:
-    """Forget all that this person wrote. Returns how many posts."""
-    theirs = (unmatched.c.network == network, unmatched.c.handle == handle)
-    return (await connection.execute(delete(unmatched).where(*theirs))).rowcount
+async def erase(connection: AsyncConnection, network: str, handle: str, *, now: datetime, limit: int = A_CHUNK) -> int:
+    """Forget for good what this person wrote, so many posts at a time. Returns how many; 0 where nothing is left."""
+    theirs = select(unmatched.c.id, unmatched.c.external_id)
+    theirs = theirs.where(unmatched.c.network == network, unmatched.c.handle == handle).limit(limit)
+    rows = (await connection.execute(theirs)).all()
+    await erased.keep(connection, (erased.of_post(network, row.external_id) for row in rows), now=now)
+    for some in chunks(row.id for row in rows):
+        await connection.execute(delete(unmatched).where(unmatched.c.id.in_(some)))
+    return len(rows)
 
 
 async def trim(db: Database, *, now: datetime) -> int:
@@ -138,12 +144,12 @@ def _packed(text: str) -> bytes:
     return _PACKED + small if len(small) < len(plain) else _PLAIN + plain
 
 
-def _text(body: bytes) -> str:
+def text_of(body: bytes) -> str:
     return (zlib.decompress(body[1:]) if body[:1] == _PACKED else body[1:]).decode()
 
 
 def _unmatched(row: RowMapping) -> Unmatched:
-    text = _text(row["body"])
+    text = text_of(row["body"])
     same = (
         "id", "network", "external_id", "source", "url", "followers", "type", "language", "sentiment", "intent",
         "created_at", "seen_at",

@@ -30,8 +30,18 @@ async def _remember_unmatched(connection: AsyncConnection) -> None:
     await connection.exec_driver_sql("CREATE INDEX mention_by_url ON mention (url)")
 
 
+async def _remember_erased(connection: AsyncConnection) -> None:
+    """2 -> 3: what was erased is known by its fingerprint, and what is deleted leaves the search index at once. What
+    was deleted before leaves it here: once some seconds for a million mentions."""
+    await connection.exec_driver_sql(
+        "CREATE TABLE erased (digest TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (digest))"
+    )
+    await search.forget_for_good(connection)
+    await search.scrub(connection)
+
+
 # STEPS[n] leads from version n + 1 to n + 2. Add at the end only.
-STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (_remember_unmatched,)
+STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (_remember_unmatched, _remember_erased)
 CURRENT = len(STEPS) + 1
 
 

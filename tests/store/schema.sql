@@ -115,6 +115,11 @@ CREATE TABLE draft (
 	PRIMARY KEY (case_id, agent, kind),
 	FOREIGN KEY(case_id) REFERENCES cases (id) ON DELETE CASCADE
 );
+CREATE TABLE erased (
+	digest TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	PRIMARY KEY (digest)
+);
 CREATE TABLE issue (
 	id INTEGER NOT NULL,
 	phrase TEXT NOT NULL,

@@ -45,6 +45,7 @@ async def test_a_store_of_schema_1_becomes_the_one_of_today_with_all_that_is_in_
     line = await land(old, read_mention("acme cloud is down"))
     await change(old, text("DROP TABLE unmatched"))
     await change(old, text("DROP INDEX mention_by_url"))
+    await change(old, text("DROP TABLE erased"))
     await change(old, text("UPDATE schema_version SET version = 1"))
     await old.close()
 

@@ -59,7 +59,7 @@ async def test_it_goes_when_the_post_lands_or_is_gone(db: Database) -> None:
 
 async def test_a_person_is_erased_from_it(db: Database) -> None:
     await land(db, missed(author="ana"), missed(author="ana"), missed(author="bob"))
-    assert await db.write(lambda connection: unmatched.erase(connection, "mastodon", "ana")) == 2
+    assert await db.write(lambda connection: unmatched.erase(connection, "mastodon", "ana", now=NOW)) == 2
     assert [each.seen.handle for each in await remembered(db)] == ["bob"]
 
 

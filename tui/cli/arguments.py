@@ -204,6 +204,24 @@ def import_(parser: ArgumentParser) -> None:
     )
 
 
+def erase(parser: ArgumentParser) -> None:
+    parser.add_argument("author", metavar="AUTHOR", help="a handle, or the address of the person's page")
+    parser.add_argument("--network", metavar="N", help="only on this network (default: wherever the handle is known)")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--compact", action="store_true", help="write the file anew afterwards; others wait meanwhile")
+    agent(parser)
+
+
+def backup(parser: ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="where the copy goes")
+    parser.add_argument("--replace", action="store_true", help="take the place of an earlier one of that name")
+
+
+def restore(parser: ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="what `earful backup` wrote")
+    agent(parser)
+
+
 def sources(parser: ArgumentParser) -> None:
     parser.add_argument("type", metavar="TYPE", nargs="?", help="all that one type takes")
 
