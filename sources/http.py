@@ -14,7 +14,7 @@ import logging
 import re
 import zlib
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -25,6 +25,7 @@ from urllib.parse import urljoin
 from sources.addresses import PORTS, host_and_port, same_host, shown, without_user
 from sources.errors import BadAnswer, SourceError, Unauthorised, Uncertain, Unreachable
 from sources.network import CONNECT_SECONDS, CheckedNetwork, RefusedAddress, UnknownHost, checked_addresses
+from store.domain.clock import utcnow
 from store.domain.secret import Secret
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class Http:
         self._transport: httpx.AsyncHTTPTransport | None = None
         self._opening = asyncio.Lock()
         self._slots: dict[str, _Slot] = {}
+        self.skew: timedelta | None = None  # how far our clock is ahead of the last server's that told its time
 
     async def __aenter__(self) -> Http:
         return self
@@ -174,7 +176,12 @@ class Http:
             raise trail.lost("the answer was cut off or is not HTTP") from None
         except httpx.TransportError:
             raise trail.lost("the connection broke") from None
+        self._compare_clocks(response.headers.get("date", ""))
         return Answer(response.status_code, str(url), dict(response.headers.items()), body)
+
+    def _compare_clocks(self, date: str) -> None:
+        with suppress(ValueError, TypeError, OverflowError):
+            self.skew = utcnow() - parsedate_to_datetime(date).astimezone(UTC)
 
     async def _opened(self) -> httpx.AsyncHTTPTransport:
         async with self._opening:

@@ -39,13 +39,17 @@ OnEvent = Callable[[PollLine | Delivery], None]
 class Worker:
     """An async context manager. Entering looks up secrets and makes adapters, nothing else: `channel()` works without
     the lock; `run`, `poll_once` and `send_once` take it and raise Conflict while another process holds it. A `lock`
-    that is lent is not given back: so a worker can be followed by one with another desk, and nobody comes between."""
+    that is lent is not given back: so a worker can be followed by one with another desk, and nobody comes between.
+    `told` hears of every poll and every step of a delivery, whoever asked for it."""
 
-    def __init__(self, db: Database, desk: Desk, lock: WorkerLock | None = None) -> None:
+    def __init__(
+        self, db: Database, desk: Desk, lock: WorkerLock | None = None, *, told: OnEvent = lambda event: None
+    ) -> None:
         self._db, self._desk = db, desk
         self._lock, self._lends = lock or WorkerLock(db.path), lock is not None
         self._sessions = sessions_beside(db.path)
         self._never = asyncio.Event()
+        self._told = told
         self._on_event: OnEvent = lambda event: None
 
     async def __aenter__(self) -> Self:
@@ -127,9 +131,11 @@ class Worker:
 
     def _polled(self, line: PollLine) -> None:
         self._chores.noticed(line)
+        self._told(line)
         self._on_event(line)
 
     def _delivered(self, delivery: Delivery) -> None:
+        self._told(delivery)
         self._on_event(delivery)
 
     async def _source(self, config: SourceConfig, unable: dict[str, str]) -> Source:

@@ -138,6 +138,7 @@ class Database:
             f"sqlite+aiosqlite:///{self.path}",
             pool_size=1 if immediate else 4,
             max_overflow=0,
+            hide_parameters=True,  # an error's words may end in a log; a person's words may not
             pool_timeout=BUSY_MILLISECONDS / 1000 * 6,
         )
         wal = self.wal

@@ -15,10 +15,13 @@ def run_app(settings: Settings, *, follow: bool = False, demo: object = None) ->
     # Textual obeys variables that write files, press keys and listen on ports; none of them is meant for us.
     for name in [name for name in os.environ if name.startswith("TEXTUAL")]:
         del os.environ[name]
+    from tui import log
     from tui.shell import Earful
 
+    log.use(settings)
     app = Earful(settings, follow=follow, demo=demo)
-    app.run()
+    with log.running("inbox", agent=settings.agent):
+        app.run()
     if app.crashed is not None:
         raise app.crashed
     return app.return_code or 0

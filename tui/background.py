@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 
 from store.domain.errors import EarfulError
-from tui import crash
+from tui import crash, log
 from tui.messages import Pulse, PulseChanged, SettingsChanged, StoreChanged, StoreFailed, StoreOpened, Trouble
 from tui.settings_change import Changes
 
@@ -76,6 +76,7 @@ class Background:
             return
         if settings is not None:
             self._renew(settings)
+            log.use(settings)
             self._post(SettingsChanged(settings))
 
     def _renew(self, settings: Settings) -> None:
@@ -97,6 +98,7 @@ class Background:
         try:
             await work
         except EarfulError as error:
+            log.failed("background", error)
             self._post(Trouble(str(error)))
         except Exception as error:
             self._post(Trouble(f"unexpected {type(error).__name__}; details in {crash.keep(error)}"))
@@ -129,7 +131,7 @@ class Background:
             module = await asyncio.to_thread(import_module, "sources.worker")
             while not self._stop.is_set():
                 self._anew.clear()
-                async with module.Worker(database, self.settings.desk) as worker:
+                async with module.Worker(database, self.settings.desk, told=log.told) as worker:
                     self._worker.set_result(worker)
                     while not self._anew.is_set():
                         if worker.acquire():

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
 
-from store.domain.desk import Department, Desk, MailServer, ReadingChoice, Role, Rule, SourceConfig, View, Watch
+from store.domain.desk import (
+    Department,
+    Desk,
+    Log,
+    MailServer,
+    ReadingChoice,
+    Retention,
+    Role,
+    Rule,
+    SourceConfig,
+    View,
+    Watch,
+)
 from store.domain.errors import BadInput, EarfulError
 from store.domain.query import Node
 from tui.toml_table import Table
@@ -40,6 +52,8 @@ def desk_of(root: Table, base: Path) -> Desk:
         views=tuple(_view(table) for table in root.tables("view")),
         mail=_mail(root.table("mail"), base),
         reading=_reading(root.table("reading")),
+        log=_log(root.table("log"), base),
+        retention=_retention(root.table("retention")),
         keys=root.choice("keys", usual.keys, PRESETS),
         keymap=root.mapping("keymap"),
     )
@@ -67,6 +81,7 @@ def _watch(table: Table) -> Watch:
         languages=languages,
         match=table.texts("match"),
         ignore=table.texts("ignore"),
+        keep=_kept(table, "keep"),
     )
     table.close()
     return watch
@@ -195,6 +210,28 @@ def _reading(table: Table) -> ReadingChoice:
             table.problem("languages", f"`{code}` is no language that earful can tell, such as en, de or ro", index)
     table.close()
     return choice
+
+
+def _log(table: Table, base: Path) -> Log:
+    usual = Log()
+    file = table.text("file", usual.file)
+    log = Log(
+        level=table.choice("level", usual.level, ("error", "info", "debug")),
+        file=str((base / Path(file).expanduser()).absolute()) if file else "",
+    )
+    table.close()
+    return log
+
+
+def _retention(table: Table) -> Retention:
+    retention = Retention(**{field.name: _kept(table, field.name) for field in fields(Retention)})
+    table.close()
+    return retention
+
+
+def _kept(table: Table, key: str) -> timedelta | None:
+    """An hour at least: what was just read must be seen before it goes."""
+    return table.duration(key, timedelta(0), least=timedelta(hours=1)) if table.has(key) else None
 
 
 def _query(table: Table, key: str, *, required: bool = False, check: Callable[[Node], object] | None = None) -> str:

@@ -20,7 +20,7 @@ from store.domain.action import Action
 from store.domain.desk import DEFAULT_VIEWS, View
 from store.domain.errors import EarfulError
 from store.domain.safetext import safe_line
-from tui import actions, crash, keys, theme
+from tui import actions, crash, keys, log, theme
 from tui.background import Background
 from tui.keyboard import Keyboard
 from tui.messages import Hungup, Pulse, PulseChanged, SettingsChanged, StoreChanged, StoreFailed, StoreOpened, Trouble
@@ -138,6 +138,7 @@ class Earful(App[int]):
         try:
             await work
         except EarfulError as error:
+            log.failed("screen", error)
             self.complain(error)
         except Exception as error:
             self.complain(f"unexpected {type(error).__name__}; details in {crash.keep(error)}")

@@ -17,7 +17,8 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What we listen for. `languages` empty means all; `match` and `ignore` are examples that `earful check` runs."""
+    """What we listen for. `languages` empty means all; `match` and `ignore` are examples that `earful check` runs.
+    `keep` is how long the words of its mentions are kept; None where the desk's retention says it."""
 
     name: str
     query: str
@@ -25,6 +26,7 @@ class Watch:
     languages: tuple[str, ...] = ()
     match: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    keep: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,24 @@ class ReadingChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class Log:
+    """What is written down of what the program does. `file` is empty for the usual place."""
+
+    level: str = "info"
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept; None is for ever. `mentions` counts where a watch says nothing else."""
+
+    mentions: timedelta | None = None
+    raw: timedelta | None = None
+    journal: timedelta | None = None
+    ledger: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """Everything the program needs to know about a brand's desk."""
 
@@ -109,6 +129,8 @@ class Desk:
     views: tuple[View, ...] = ()
     mail: MailServer = MailServer()
     reading: ReadingChoice = ReadingChoice()
+    log: Log = Log()
+    retention: Retention = Retention()
     keys: str = "default"
     keymap: dict[str, str] = field(default_factory=dict)
 

@@ -38,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         out.flush()
         return code
     except EarfulError as error:
+        if error.exit_code == FAILED:
+            _log(words, error)
         return _failed(out, str(error), error.exit_code)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -151,6 +153,12 @@ def _failed(out: Output, message: str, code: int) -> int:
         _forget_output()
     out.error(f"earful: {message}")
     return code or WRONG
+
+
+def _log(words: list[str], error: EarfulError) -> None:
+    from tui import log
+
+    log.failed(next((word for word in words if word in COMMANDS), "inbox"), error)
 
 
 def _forget_output() -> None:

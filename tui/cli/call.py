@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from store.domain.clock import utcnow
+from store.domain.desk import Log
 from tui.output import Output
 
 if TYPE_CHECKING:
@@ -26,7 +27,12 @@ class Call:
     def settings(self) -> Settings:
         from tui.settings import load
 
-        return load(self.args.config, self.args.database, getattr(self.args, "agent", None))
+        settings = load(self.args.config, self.args.database, getattr(self.args, "agent", None))
+        if settings.desk.log != Log():
+            from tui import log
+
+            log.use(settings)
+        return settings
 
     @cached_property
     def now(self) -> datetime:

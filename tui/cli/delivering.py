@@ -9,6 +9,7 @@ from store import outbox
 from store.database import Database
 from store.domain.clock import utcnow
 from store.domain.delivery import SETTLED, Delivery, DeliveryState
+from tui import log
 from tui.cli.call import DONE, FAILED, Call
 from tui.cli.records import delivery_line, delivery_record
 from tui.output import Output
@@ -46,7 +47,7 @@ async def settle(settings: Settings, db: Database, ids: Sequence[int], out: Outp
     from sources.worker import Worker
 
     told: dict[int, DeliveryState] = {}
-    async with Worker(db, settings.desk) as worker:
+    async with Worker(db, settings.desk, told=log.told) as worker:
         while True:
             if worker.acquire():
                 await worker.send_once()

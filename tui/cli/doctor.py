@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import stat
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from sources import secrets
@@ -17,6 +19,7 @@ from store.domain.desk import Department, Desk, SourceConfig
 from store.domain.errors import BadInput, EarfulError
 from store.domain.poll import Cursor
 from store.lock import WorkerLock
+from tui.cli import doctor_machine
 from tui.cli.call import Call
 from tui.cli.findings import FAIL, OK, WARN, Finding, report
 from tui.settings import config_home
@@ -25,6 +28,8 @@ from tui.wiring import with_store
 
 CONNECT_SECONDS = 3.0
 GAP_DAYS = 7
+STUCK = timedelta(minutes=10)
+STORE_FIX = "`earful restore` puts a backup in its place"
 PORTS = {"https": 443, "http": 80}
 
 
@@ -32,11 +37,11 @@ def doctor(call: Call) -> int:
     async def examine(db: Database) -> list[Finding]:
         return [finding async for finding in _findings(call, db)]
 
-    findings = list(_configuration(call))
+    findings = [*_configuration(call), *doctor_machine.machine(call.settings, now=call.now)]
     try:
         findings += with_store(call.settings, examine)
     except EarfulError as error:
-        findings.append(Finding(FAIL, "store", str(error)))
+        findings.append(Finding(FAIL, "store", str(error), "" if ";" in str(error) else STORE_FIX))
     return report(findings, call.out)
 
 
@@ -44,10 +49,15 @@ def _configuration(call: Call) -> Iterator[Finding]:
     path = call.settings.config_path
     if path is None:
         yield Finding(WARN, "configuration", f"none at {config_home()}", "`earful follow NAME` writes one")
-    elif path.stat().st_mode & 0o022:
-        yield Finding(WARN, "configuration", f"others may write {path}", f"chmod go-w {path}")
+    elif others := [place for place in (path, path.parent) if place.stat().st_mode & 0o022 and not _sticky(place)]:
+        words = f"others may write {others[0]}, and so say what is watched and where forwards go"
+        yield Finding(FAIL, "configuration", words, f"chmod go-w {others[0]}")
     else:
         yield Finding(OK, "configuration", str(path))
+
+
+def _sticky(place: Path) -> bool:
+    return bool(place.stat().st_mode & stat.S_ISVTX)
 
 
 async def _findings(call: Call, db: Database) -> AsyncIterator[Finding]:
@@ -56,12 +66,13 @@ async def _findings(call: Call, db: Database) -> AsyncIterator[Finding]:
     desk = call.settings.desk
     async for finding in _store(db):
         yield finding
-    yield await _outbox(db)
+    yield await _outbox(db, call.now)
     holder = WorkerLock(db.path).holder()
     if holder:
         yield Finding(OK, "worker", f"process {holder} polls and sends")
     else:
         yield Finding(WARN, "worker", "nobody polls and sends now", "open the inbox, or run `earful worker`")
+    skews: list[timedelta] = []
     for source in desk.sources:
         gaps = await ledger.gaps(db, source.name, since=call.now - timedelta(days=GAP_DAYS))
         for finding in _source(source, await cursors.all_of(db, source.name), gaps, call.now):
@@ -69,7 +80,11 @@ async def _findings(call: Call, db: Database) -> AsyncIterator[Finding]:
         if quota := source_type(source.type).quota:
             yield Finding(OK, f"source {source.name}", f"quota: {quota}")
         if call.args.online:
-            yield await _asked(desk, source, call)
+            asked, skew = await _asked(desk, source, call)
+            skews += [skew] if skew is not None else []
+            yield asked
+    if found := doctor_machine.clock(min(skews, key=abs) if skews else None):
+        yield found
     for what, reference in _references(desk):
         yield await _secret(what, reference)
     for department in desk.departments:
@@ -80,12 +95,11 @@ async def _findings(call: Call, db: Database) -> AsyncIterator[Finding]:
 async def _store(db: Database) -> AsyncIterator[Finding]:
     found = await health.examine(db)
     if found.damage:
-        yield Finding(FAIL, "store", f"{db.path} is damaged: {found.damage[0]}", "restore it from a backup")
+        fix = "end every earful, then `earful restore` a backup"
+        yield Finding(FAIL, "store", f"{db.path} is damaged: {found.damage[0]}", fix)
     else:
         words = f"{db.path}: {found.size / 1e6:.1f} MB, schema {found.schema}, undamaged"
         yield Finding(OK, "store", words)
-    if found.mode & 0o077:
-        yield Finding(FAIL, "store permissions", f"others may read {db.path}", f"chmod 600 {db.path}")
     if found.wal_safe:
         yield Finding(OK, "SQLite", f"{found.sqlite}, journal mode {found.journal_mode}")
     else:
@@ -93,11 +107,15 @@ async def _store(db: Database) -> AsyncIterator[Finding]:
         yield Finding(WARN, "SQLite", words, "install SQLite 3.51.3 or later (on Linux: pip install pysqlite3)")
 
 
-async def _outbox(db: Database) -> Finding:
+async def _outbox(db: Database, now: datetime) -> Finding:
+    first = await outbox.next_due_at(db)
     pending = {state: count for state, count in (await outbox.pending(db)).items() if count}
     words = ", ".join(f"{count} {state}" for state, count in pending.items()) or "empty"
     if DeliveryState.PERSON in pending or DeliveryState.FAILED in pending:
         return Finding(WARN, "outbox", words, "open the inbox and decide about each")
+    if first is not None and now - first > STUCK:
+        words += f"; the first should have left {in_words(now - first)} ago"
+        return Finding(FAIL, "outbox", words, "`earful worker` sends; if one runs, `earful send` says what keeps it")
     return Finding(OK, "outbox", words)
 
 
@@ -127,8 +145,8 @@ def _source(source: SourceConfig, known: list[Cursor], gaps: Mapping[str, float]
             yield Finding(OK, what, f"{words}, next poll {local(cursor.next_poll_at)}")
 
 
-async def _asked(desk: Desk, source: SourceConfig, call: Call) -> Finding:
-    """One request as a poll would make it; nothing of the answer is kept."""
+async def _asked(desk: Desk, source: SourceConfig, call: Call) -> tuple[Finding, timedelta | None]:
+    """One request as a poll would make it; nothing of the answer is kept. And how far our clock is ahead of theirs."""
     from sources import registry
     from sources.http import Http
     from sources.worker import sessions_beside, setup_of
@@ -141,10 +159,10 @@ async def _asked(desk: Desk, source: SourceConfig, call: Call) -> Finding:
         for stream in list(adapter.streams())[:1]:
             cursor = Cursor(source.name, stream, {}, call.now, 0, None, "", "ok")
             async for page in adapter.pages(cursor, now=call.now):
-                return Finding(OK, what, f"answers now: {len(page.mentions)} mentions on the first page")
-        return Finding(OK, what, "answers now")
+                return Finding(OK, what, f"answers now: {len(page.mentions)} mentions on the first page"), http.skew
+        return Finding(OK, what, "answers now"), http.skew
     except EarfulError as error:
-        return Finding(FAIL, what, f"asked now: {error}")
+        return Finding(FAIL, what, f"asked now: {error}"), http.skew
     finally:
         await http.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui import settings_edit
+from tui import log, settings_edit
 from tui.cli.call import DONE, Call
 from tui.cli.start import has_screen
 from tui.settings import load, wanted_path
@@ -40,7 +40,7 @@ def _without_a_screen(call: Call) -> int:
     from tui.wiring import with_store
 
     async def poll(db: Database) -> list[PollLine]:
-        async with Worker(db, call.settings.desk) as worker:
+        async with Worker(db, call.settings.desk, told=log.told) as worker:
             return await worker.poll_once(all_due=True)
 
     for line in with_store(call.settings, poll):

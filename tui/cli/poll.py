@@ -8,6 +8,7 @@ from store.database import Database
 from store.domain.delivery import DeliveryState
 from store.domain.errors import BadInput
 from store.domain.poll import PollLine
+from tui import log
 from tui.cli.call import DONE, FAILED, NOTHING, Call
 from tui.cli.delivering import print_delivery
 from tui.cli.records import poll_line, poll_record
@@ -29,7 +30,7 @@ def poll(call: Call) -> int:
         return NOTHING
 
     async def work(db: Database) -> int:
-        async with Worker(db, desk) as worker:
+        async with Worker(db, desk, told=log.told) as worker:
             if not worker.acquire():
                 await cursors.make_due(db, now=call.now, source=args.source)
                 out.tell("another process polls this store; it was asked to do so now")
@@ -58,7 +59,7 @@ def print_poll(line: PollLine, out: Output) -> None:
 
 def send(call: Call) -> int:
     async def work(db: Database) -> int:
-        async with Worker(db, call.settings.desk) as worker:
+        async with Worker(db, call.settings.desk, told=log.told) as worker:
             if not worker.acquire():
                 call.out.tell("another process sends for this store already")
                 return NOTHING

@@ -12,6 +12,7 @@ from store.domain.action import Reply
 from store.domain.case import InboxRow
 from store.domain.desk import Desk
 from store.domain.errors import BadInput, NotFound
+from tui import log
 from tui.answering import obstacle
 from tui.cli.call import Call
 from tui.cli.delivering import deliver
@@ -50,7 +51,7 @@ async def _check_length(db: Database, desk: Desk, row: InboxRow, text: str) -> N
     """As the network counts. Raises BadInput with both numbers where it is too long."""
     from sources.worker import Worker
 
-    async with Worker(db, desk) as worker:
+    async with Worker(db, desk, told=log.told) as worker:
         channel = worker.channel(row.source)
         if channel is None:
             return  # its token is missing: the courier says so, and keeps the text

@@ -14,6 +14,7 @@ from store.domain.delivery import Delivery
 from store.domain.errors import EarfulError
 from store.domain.poll import PollLine
 from store.lock import WorkerLock
+from tui import log
 from tui.cli.call import DONE, FAILED, Call
 from tui.cli.delivering import print_delivery
 from tui.cli.poll import TROUBLE, print_poll
@@ -31,17 +32,14 @@ def worker(call: Call) -> int:
 
 
 async def _run(call: Call) -> int:
-    stop, loop, code = asyncio.Event(), asyncio.get_running_loop(), DONE
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in STOPS:
         if name != signal.SIGHUP or signal.getsignal(name) != signal.SIG_IGN:  # nohup has it ignored, and means it
             loop.add_signal_handler(name, stop.set)
     if call.args.length is not None:
         loop.call_later(call.args.length.total_seconds(), stop.set)
-    async with opened(call.settings) as db:
-        if call.args.once:
-            code = await _once(call, db, stop)
-        else:
-            await _on_and_on(call, db, stop)
+    with log.running("worker", agent=call.settings.agent, store=str(call.settings.database)):
+        code = await _work(call, stop)
     if stop.is_set():
         # Everything is written and closed. A thread that still waits for a name server is not to delay the stop.
         call.out.flush()
@@ -50,8 +48,18 @@ async def _run(call: Call) -> int:
     return code
 
 
+async def _work(call: Call, stop: asyncio.Event) -> int:
+    code = DONE
+    async with opened(call.settings) as db:
+        if call.args.once:
+            code = await _once(call, db, stop)
+        else:
+            await _on_and_on(call, db, stop)
+    return code
+
+
 async def _once(call: Call, db: Database, stop: asyncio.Event) -> int:
-    async with Worker(db, call.settings.desk) as running:
+    async with Worker(db, call.settings.desk, told=log.told) as running:
         events: list[PollLine | Delivery] = [*await running.poll_once(all_due=True, stop=stop)]
         events += await running.send_once(stop=stop)
     for event in events:
@@ -67,9 +75,10 @@ async def _on_and_on(call: Call, db: Database, stop: asyncio.Event) -> None:
         while not stop.is_set():
             anew = asyncio.Event()
             looking = asyncio.create_task(_look(call, changes, stop, anew))
-            async with Worker(db, settings.desk, lock) as running:
+            async with Worker(db, settings.desk, lock, told=log.told) as running:
                 await running.run(anew, lambda event: _told(call, event))
             settings = await looking or settings
+            log.use(settings)
     finally:
         lock.release()
     call.out.tell("earful worker stopped")

@@ -1,0 +1,165 @@
+"""`earful doctor` on a machine with one fault at a time: it is named, and the fix with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from types import SimpleNamespace
+from zoneinfo import ZoneInfoNotFoundError
+
+import pytest
+
+from store.database import Database, sqlite3
+from store.domain.action import Reply
+from store.domain.clock import utcnow
+from tests.factories import read_mention
+from tests.servers import Server, text
+from tests.tui.command import Earful
+from tui.cli import doctor_machine
+from tui.cli.findings import FAIL, OK, WARN
+
+CONFIGURATION = '[[watch]]\nname = "acme"\nquery = "acme"\n'
+
+
+@pytest.fixture
+def earful(tmp_path: Path) -> Earful:
+    earful = Earful(tmp_path)
+    earful.configure(CONFIGURATION)
+    earful.seed(read_mention("acme is down", author="bob"))
+    return earful
+
+
+def with_source(earful: Earful, url: str, more: str = "") -> None:
+    earful.configure(f'{CONFIGURATION}[[source]]\ntype = "feed"\nname = "blog"\nfeed = "{url}"\n{more}')
+
+
+def scribble(path: Path) -> None:
+    whole = path.read_bytes()
+    path.write_bytes(whole[:16_000] + b"\xff" * 60_000 + whole[76_000:])
+
+
+def newer(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE schema_version SET version = 999")
+
+
+def in_the_config(earful: Earful) -> Path:
+    return earful.home / ".config" / "earful" / "earful.toml"
+
+
+FAULTS: dict[str, tuple[Callable[[Earful], object], str, str, str]] = {
+    # what is done to the machine: (how, what the doctor names, a word of it, a word of the fix)
+    "no worker runs": (lambda earful: None, "worker", "nobody polls", "earful worker"),
+    "the store is damaged": (lambda earful: scribble(earful.store), "store", "malformed", "backup"),
+    "the store is of a newer earful": (lambda earful: newer(earful.store), "store", "schema 999", "newer earful"),
+    "the store is another file": (lambda earful: earful.store.write_text("x" * 9_000), "store", "no store", "--database"),
+    "others may read the store": (lambda earful: earful.store.chmod(0o644), "store permissions", "read", "chmod 600"),
+    "others may write its folder": (lambda earful: earful.home.chmod(0o777), "store folder", "write", "chmod go-w"),
+    "others may write the configuration": (
+        lambda earful: in_the_config(earful).chmod(0o666), "configuration", "write", "chmod go-w",
+    ),
+    "others may write the configuration's folder": (
+        lambda earful: in_the_config(earful).parent.chmod(0o777), "configuration", "write", "chmod go-w",
+    ),
+    "no backup was ever made": (lambda earful: None, "backup", "none", "earful backup"),
+    "the log cannot be written": (
+        lambda earful: (earful.home / ".local").write_text("in the way"), "log", "cannot be written", "[log]",
+    ),
+    "a token is missing": (
+        lambda earful: earful.configure('[mail]\npassword = "env:NOT_SET"\n'), "mail", "not set", "export NOT_SET",
+    ),
+    "others may read a token": (
+        lambda earful: (
+            (earful.home / "token").write_text("x"),
+            (earful.home / "token").chmod(0o644),
+            earful.configure(f'[mail]\npassword = "file:{earful.home}/token"\n'),
+        ),
+        "mail", "read by others", "chmod 600",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_named_with_its_fix(earful: Earful, fault: str) -> None:
+    do, what, word, fix = FAULTS[fault]
+    do(earful)
+    result = earful("doctor", "--json")
+    found = [line for line in result.records if line["what"] == what and line["level"] != OK]
+    assert found, result.data + result.narration
+    assert any(word in line["message"] and fix in f"{line['message']} {line['fix']}" for line in found), found
+    assert result.code == (1 if any(line["level"] == FAIL for line in result.records) else 0)
+
+
+def test_a_source_that_is_gone_refused_or_late_is_named(earful: Earful) -> None:
+    with Server() as web:
+        web.on("/feed", text("gone", status=410))
+        with_source(earful, web.url("/feed"))
+        earful("poll", "--once")
+        gone = earful("doctor", "--json")
+    found = next(line for line in gone.records if line["what"] == "source blog" and line["level"] != OK)
+    assert (found["level"], gone.code) == (FAIL, 1)
+    assert "correct or remove" in found["fix"]
+
+
+@pytest.mark.parametrize(("ahead", "level"), [(timedelta(hours=-2), FAIL), (timedelta(0), OK)])
+def test_a_clock_that_is_off_is_noticed_by_what_servers_say(earful: Earful, ahead: timedelta, level: str) -> None:
+    feed = '<rss version="2.0"><channel><title>t</title></channel></rss>'
+    with Server() as web:
+        web.on("/feed", text(feed, "application/rss+xml", Date=format_datetime(utcnow() + ahead)))
+        with_source(earful, web.url("/feed"))
+        result = earful("doctor", "--online", "--json")
+    (found,) = (line for line in result.records if line["what"] == "clock")
+    assert found["level"] == level, result.data
+    if level == FAIL:
+        assert "ahead" in found["message"]
+        assert "set-ntp" in found["fix"]
+
+
+def test_an_answer_that_nobody_sends_is_named(earful: Earful) -> None:
+    earful.act([1], Reply("sorry", "id-1"), at=utcnow() - timedelta(hours=2))
+    result = earful("doctor", "--json")
+    (found,) = (line for line in result.records if line["what"] == "outbox")
+    assert (found["level"], result.code) == (FAIL, 1)
+    assert "should have left" in found["message"]
+    assert "earful worker" in found["fix"]
+
+
+@pytest.mark.parametrize(("free", "level"), [(10_000_000, FAIL), (200_000_000, WARN), (9_000_000_000, OK)])
+def test_a_disk_that_is_nearly_full_is_named(tmp_path: Path, free: int, level: str) -> None:
+    found = doctor_machine.disk(tmp_path / "not" / "yet", lambda folder: SimpleNamespace(free=free))
+    assert found.level == level
+    assert ("make room" in found.fix) == (level != OK)
+
+
+def test_a_missing_database_of_time_zones_is_named() -> None:
+    def missing(name: str) -> None:
+        raise ZoneInfoNotFoundError(name)
+
+    assert "tzdata" in doctor_machine.zones(missing).fix
+    assert doctor_machine.zones().level == OK
+
+
+def test_an_old_sqlite_is_named(tmp_path: Path) -> None:
+    from tui.cli.doctor import _store
+
+    async def examined() -> list[str]:
+        db = Database(tmp_path / "earful.db")
+        db.wal = False
+        await db.open()
+        try:
+            return [f"{found.level} {found.what} {found.fix}" async for found in _store(db)]
+        finally:
+            await db.close()
+
+    assert any(words.startswith("warn SQLite install SQLite 3.51.3") for words in asyncio.run(examined()))
+
+
+def test_on_a_good_machine_nothing_fails(earful: Earful) -> None:
+    assert earful("backup", "a.db").code == 0
+    result = earful("doctor", "--json")
+    assert result.code == 0
+    assert {line["what"] for line in result.records if line["level"] != OK} == {"worker"}
