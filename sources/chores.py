@@ -14,7 +14,7 @@ from sources.errors import RateLimited, in_words
 from sources.intake import Intake
 from sources.poller import Source
 from sources.stopping import Stopped, pause, unless
-from store import cases, changes, mentions, unmatched
+from store import cases, changes, mentions, retention, unmatched
 from store.database import Database
 from store.domain.clock import utcnow
 from store.domain.desk import Desk
@@ -52,7 +52,7 @@ class Chores:
         rounds = [
             self._every(stop, WAKE, "wake", self.wake),
             self._every(stop, ISSUES, "issues", self.find_issues),
-            self._every(stop, TRIM, "changes", self._trim),
+            self._every(stop, TRIM, "tidy", self.tidy),
         ]
         for source in self._sources.values():
             rounds.append(self._every(stop, RECHECK, "recheck", partial(self.recheck, source), source.config.name))
@@ -98,9 +98,12 @@ class Chores:
         await mentions.mark_checked(self._db, [mention.id for mention in due], now=utcnow())
         return line
 
-    async def _trim(self) -> None:
+    async def tidy(self) -> None:
+        """Let go of what is older than it may be."""
         await changes.trim(self._db, before=utcnow() - CHANGES_KEPT)
         await unmatched.trim(self._db, now=utcnow())
+        watches = {watch.name: watch.keep for watch in self._desk.watches}
+        await retention.keep(self._db, self._desk.retention, watches, now=utcnow())
 
     async def _every(
         self,

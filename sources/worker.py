@@ -117,6 +117,7 @@ class Worker:
             )
             await unless(stop, self._chores.wake())
             await unless(stop, self._chores.find_issues())
+            await unless(stop, self._chores.tidy())
         return lines
 
     async def send_once(self, *, stop: asyncio.Event | None = None) -> list[Delivery]:

@@ -6,14 +6,12 @@ renamed last, so that one that was broken off is taken up by asking again.
 
 from __future__ import annotations
 
-import asyncio
-import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import ColumnElement, Table, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,18 +21,17 @@ from store.database import Database
 from store.domain.mention import UNKNOWN_AUTHOR
 from store.forgetting import Papers
 from store.killpoints import point
+from store.steps import step
 from store.tables import author, cases, mention, metadata, mute
 from store.tables import unmatched as unmatched_posts
 from store.traces import Person
 
-MENTIONS_A_STEP = 20
-CASES_A_STEP = 20
+MENTIONS_A_STEP = 12
+CASES_A_STEP = 8
 ROWS_A_STEP = 500
-REST = 0.02  # seconds, at least, in which others may write
 SAMPLES, SAMPLE_BYTES = 20, 48
 NOBODY = f"{erased.MARK[:-1]} "  # how the handle of one who was erased begins: "erased 3f9ac2e1"
 
-T = TypeVar("T")
 Tell = Callable[[str], None]
 
 
@@ -105,7 +102,7 @@ async def erase(db: Database, found: Found, *, agent: str, now: datetime, tell: 
     while found.author_id is not None:
         await _own(db, found.author_id, gone, agent=agent, now=now, tell=tell)
         await _everywhere(db, person, gone, now=now, tell=tell)
-        if await _step(db, partial(_rename, person=person, author_id=found.author_id, now=now)):
+        if await step(db, partial(_rename, person=person, author_id=found.author_id, now=now)):
             break  # else they wrote again meanwhile
     else:
         await _everywhere(db, person, gone, now=now, tell=tell)
@@ -115,10 +112,10 @@ async def erase(db: Database, found: Found, *, agent: str, now: datetime, tell: 
 async def _own(db: Database, author_id: int, gone: Erased, *, agent: str, now: datetime, tell: Tell) -> None:
     """The person's mentions and cases, our answers in them too."""
     theirs = (mention.c.author_id == author_id, mention.c.external_id.not_like(f"{erased.MARK}%"))
-    while await _step(db, partial(_mentions, where=theirs, gone=gone, now=now)):
+    while await step(db, partial(_mentions, where=theirs, gone=gone, now=now)):
         tell(f"{gone.mentions:,} mentions")
     after = 0
-    while after := await _step(db, partial(_cases, author_id=author_id, after=after, gone=gone, agent=agent, now=now)):
+    while after := await step(db, partial(_cases, author_id=author_id, after=after, gone=gone, agent=agent, now=now)):
         tell(f"{gone.cases:,} cases")
 
 
@@ -158,9 +155,9 @@ async def _everywhere(db: Database, person: Person, gone: Erased, *, now: dateti
     async def remembered(connection: AsyncConnection) -> int:
         return await unmatched.erase(connection, person.network, person.handle, now=now, limit=ROWS_A_STEP)
 
-    while count := await _step(db, remembered):
+    while count := await step(db, remembered):
         gone.unmatched += count
-    gone.mutes += await _step(db, partial(_unmute, person=person))
+    gone.mutes += await step(db, partial(_unmute, person=person))
     for table in metadata.sorted_tables:
         if not any(table.name in roles for roles in (*traces.ROLES, traces.RAW)) and table.name != "journal":
             continue
@@ -172,7 +169,7 @@ async def _everywhere(db: Database, person: Person, gone: Erased, *, now: dateti
                 blank = partial(
                     traces.blank, table=table, person=person, after=after, upto=after + ROWS_A_STEP, now=now
                 )
-                gone.elsewhere += await _step(db, blank)
+                gone.elsewhere += await step(db, blank)
 
 
 async def _last_row(connection: AsyncConnection, *, table: Table) -> int:
@@ -230,10 +227,3 @@ async def _found(connection: AsyncConnection, network: str, handle: str) -> Foun
         await count(cases.c.author_id == row.id, cases) if row else 0,
         await count((table.c.network == network) & (table.c.handle == handle), table),
     )
-
-
-async def _step(db: Database, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-    began = time.monotonic()
-    done = await db.write(work)
-    await asyncio.sleep(max(REST, time.monotonic() - began))
-    return done

@@ -56,7 +56,7 @@ FAULTS: dict[str, tuple[Callable[[Earful], object], str, str, str]] = {
     "no worker runs": (lambda earful: None, "worker", "nobody polls", "earful worker"),
     "the store is damaged": (lambda earful: scribble(earful.store), "store", "malformed", "backup"),
     "the store is of a newer earful": (lambda earful: newer(earful.store), "store", "schema 999", "newer earful"),
-    "the store is another file": (lambda earful: earful.store.write_text("x" * 9_000), "store", "no store", "--database"),
+    "the store is a text": (lambda earful: earful.store.write_text("x" * 9_000), "store", "no store", "--database"),
     "others may read the store": (lambda earful: earful.store.chmod(0o644), "store permissions", "read", "chmod 600"),
     "others may write its folder": (lambda earful: earful.home.chmod(0o777), "store folder", "write", "chmod go-w"),
     "others may write the configuration": (
