@@ -16,7 +16,7 @@ from store.domain import fields
 from store.domain.clock import utcnow
 from store.domain.desk import Watch
 from store.domain.errors import BadInput
-from store.domain.mention import Mention, ReadMention
+from store.domain.mention import Mention, Reading, ReadMention
 from store.domain.query import TEXT_FIELDS, And, Exact, Field, Fuzzy, Near, Node, Not, Or, Phrase, Title, parse
 from store.domain.words import exact_pattern, folded_words, words
 
@@ -84,8 +84,9 @@ def document(item: ReadMention, *, source: str, now: datetime | None = None) -> 
     )
 
 
-def stored(mention: Mention, *, now: datetime) -> Document:
-    """A stored mention, to try a query on it."""
+def stored(mention: Mention, *, now: datetime, read: Reading | None = None) -> Document:
+    """A stored mention, to try a query on it; `read` is how it reads now, where that is another reading."""
+    said = read or mention
     return Document(
         title=mention.title,
         text=mention.text,
@@ -95,10 +96,10 @@ def stored(mention: Mention, *, now: datetime) -> Document:
         url=mention.url,
         source=mention.source,
         network=mention.network,
-        language=mention.language,
+        language=said.language,
         type=mention.type,
-        sentiment=mention.sentiment,
-        intent=mention.intent,
+        sentiment=said.sentiment,
+        intent=said.intent,
         created_at=mention.created_at,
         now=now,
         watches=mention.watches,

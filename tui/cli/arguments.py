@@ -204,6 +204,22 @@ def import_(parser: ArgumentParser) -> None:
     )
 
 
+def export(parser: ArgumentParser) -> None:
+    parser.add_argument("--format", choices=["jsonl", "csv", "md", "html"], help="default: as FILE ends, else jsonl")
+    parser.add_argument("--since", metavar="D", help="a date, a time, or a duration such as 30d")
+    parser.add_argument("--until", metavar="D", help="up to, not including")
+    parser.add_argument("--watch", metavar="W", help="only mentions of this watch")
+    parser.add_argument("--view", metavar="V", help="only what this saved filter finds")
+    parser.add_argument("--search", metavar="QUERY", help="only what the query finds")
+    parser.add_argument("--after", metavar="ID", type=how_many, help="go on behind this mention (jsonl, csv)")
+    parser.add_argument("-o", "--output", metavar="FILE", help="a private file instead of standard output")
+    agent(parser)
+
+
+def reread(parser: ArgumentParser) -> None:
+    parser.add_argument("--since", metavar="D", help="only what was written since: a date, a time, or such as 30d")
+
+
 def erase(parser: ArgumentParser) -> None:
     parser.add_argument("author", metavar="AUTHOR", help="a handle, or the address of the person's page")
     parser.add_argument("--network", metavar="N", help="only on this network (default: wherever the handle is known)")

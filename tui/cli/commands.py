@@ -209,6 +209,28 @@ COMMANDS: dict[str, Command] = {
             ("earful import mentions.jsonl", "earful import list.mbox --source support-list"),
         ),
         Command(
+            "export",
+            RUN,
+            "",
+            "mentions as JSON Lines, CSV or a report",
+            "export:export",
+            arguments.export,
+            (
+                "earful export --since 30d -o mentions.csv",
+                "earful export --format html --watch acme -o report.html",
+                "earful export --after 48213 -o mentions.jsonl",
+            ),
+        ),
+        Command(
+            "reread",
+            RUN,
+            "",
+            "read all text again as it is read today",
+            "reread:reread_all",
+            arguments.reread,
+            ("earful reread --since 90d",),
+        ),
+        Command(
             "backup",
             RUN,
             "FILE",

@@ -1,0 +1,69 @@
+"""All stored text read again with the present analysis and watches: in small transactions, and gone on with where it
+was broken off. What a person corrected stays as the person said."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from sources.text import match, reading
+from store import rereading
+from store.database import Database
+from store.domain.desk import Desk
+from store.domain.mention import Mention
+from store.rereading import Reread
+from store.steps import step
+
+
+@dataclass(slots=True)
+class Progress:
+    """`read` of `whole` mentions; `changed` read otherwise than before, `marked` got or lost a watch's mark."""
+
+    whole: int = 0
+    read: int = 0
+    changed: int = 0
+    marked: int = 0
+
+
+async def reread(
+    db: Database,
+    desk: Desk,
+    *,
+    now: datetime,
+    since: datetime | None = None,
+    asked: str = "",
+    tell: Callable[[Progress], None] = lambda so_far: None,
+) -> Progress:
+    """Read again what was written `since`. `asked` names the request: the same one, of the same analysis and watches,
+    goes on where it was broken off. Raises BadInput for a watch that does not parse, StoreError."""
+    watches = [(watch.name, match.of_watch(watch)) for watch in desk.watches]
+    name = hashlib.sha256(repr((reading.VERSION, desk.watches, asked)).encode()).hexdigest()[:16]
+    place = await rereading.place(db, name, now=now)
+    so_far = Progress(whole=await rereading.count(db, since))
+    so_far.read = so_far.whole - await rereading.count(db, since, after=place.after) if place.after else 0
+    while chunk := await rereading.chunk(db, place, since):
+        news = await asyncio.to_thread(_read, chunk, watches, now)
+        place = place.behind(chunk[-1].id)
+        changed, marked = await step(db, partial(rereading.write, news=news, place=place, now=now))
+        so_far.read += len(chunk)
+        so_far.changed, so_far.marked = so_far.changed + changed, so_far.marked + marked
+        tell(so_far)
+    await rereading.finished(db)
+    return so_far
+
+
+def _read(
+    chunk: Sequence[Mention], watches: Sequence[tuple[str, match.Matcher]], now: datetime
+) -> list[tuple[Mention, Reread]]:
+    """The language that a near tie was settled for stays."""
+    found = []
+    for mention in chunk:
+        read = reading.read(mention.title, mention.text, hint=mention.language, followers=mention.author.followers)
+        document = match.stored(mention, now=now, read=read)
+        names = {name for name, matches in watches if matches(document)}
+        found.append((mention, Reread(read, frozenset(names), frozenset(name for name, _ in watches))))
+    return found
