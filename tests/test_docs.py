@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sources.registry import types
-from store.domain.desk import Department, MailServer, ReadingChoice, Rule, SourceConfig, View, Watch
+from store.domain.desk import Department, Log, MailServer, ReadingChoice, Retention, Rule, SourceConfig, View, Watch
 from store.domain.query import FIELDS
 from tui.cli.commands import COMMANDS
 from tui.cli.sources import page
@@ -24,7 +24,9 @@ def test_every_command_is_in_the_readme(command: str) -> None:
     assert f"`earful {command}" in README or f"`{command}`" in README
 
 
-@pytest.mark.parametrize("noun", [Watch, SourceConfig, Department, MailServer, ReadingChoice, Rule, View])
+@pytest.mark.parametrize(
+    "noun", [Watch, SourceConfig, Department, MailServer, ReadingChoice, Rule, View, Log, Retention]
+)
 def test_every_setting_is_documented(noun: type) -> None:
     for field in fields(noun):
         assert field.name in ("options", "team") or f"`{field.name}`" in CONFIGURATION, field.name
