@@ -21,13 +21,11 @@ from store.database import Database
 from store.domain.mention import UNKNOWN_AUTHOR
 from store.forgetting import Papers
 from store.killpoints import point
-from store.steps import step
+from store.steps import Pace, step
 from store.tables import author, cases, mention, metadata, mute
 from store.tables import unmatched as unmatched_posts
 from store.traces import Person
 
-MENTIONS_A_STEP = 12
-CASES_A_STEP = 8
 ROWS_A_STEP = 500
 SAMPLES, SAMPLE_BYTES = 20, 48
 NOBODY = f"{erased.MARK[:-1]} "  # how the handle of one who was erased begins: "erased 3f9ac2e1"
@@ -111,19 +109,22 @@ async def erase(db: Database, found: Found, *, agent: str, now: datetime, tell: 
 
 async def _own(db: Database, author_id: int, gone: Erased, *, agent: str, now: datetime, tell: Tell) -> None:
     """The person's mentions and cases, our answers in them too."""
+    pace = Pace()
     theirs = (mention.c.author_id == author_id, mention.c.external_id.not_like(f"{erased.MARK}%"))
-    while await step(db, partial(_mentions, where=theirs, gone=gone, now=now)):
+    while await pace.step(db, partial(_mentions, where=theirs, gone=gone, now=now)):
         tell(f"{gone.mentions:,} mentions")
     after = 0
-    while after := await step(db, partial(_cases, author_id=author_id, after=after, gone=gone, agent=agent, now=now)):
+    while after := await pace.step(
+        db, partial(_cases, author_id=author_id, after=after, gone=gone, agent=agent, now=now)
+    ):
         tell(f"{gone.cases:,} cases")
 
 
 async def _mentions(
-    connection: AsyncConnection, *, where: tuple[ColumnElement[bool], ...], gone: Erased, now: datetime
+    connection: AsyncConnection, *, where: tuple[ColumnElement[bool], ...], gone: Erased, now: datetime, limit: int
 ) -> int:
     columns = (mention.c.id, mention.c.text, mention.c.title)
-    rows = (await connection.execute(select(*columns).where(*where).limit(MENTIONS_A_STEP))).all()
+    rows = (await connection.execute(select(*columns).where(*where).limit(limit))).all()
     for row in rows:
         sample = (row.text or row.title).encode()[:SAMPLE_BYTES]
         if len(gone.samples) < SAMPLES and len(sample) == SAMPLE_BYTES:
@@ -135,11 +136,11 @@ async def _mentions(
 
 
 async def _cases(
-    connection: AsyncConnection, *, author_id: int, after: int, gone: Erased, agent: str, now: datetime
+    connection: AsyncConnection, *, author_id: int, after: int, gone: Erased, agent: str, now: datetime, limit: int
 ) -> int:
     """The next few cases; returns the last one's id, 0 where none is left."""
     query = select(cases.c.id).where(cases.c.author_id == author_id, cases.c.id > after)
-    ids = list((await connection.execute(query.order_by(cases.c.id).limit(CASES_A_STEP))).scalars())
+    ids = list((await connection.execute(query.order_by(cases.c.id).limit(limit))).scalars())
     if not ids:
         return 0
     ours = select(mention.c.id).where(mention.c.case_id.in_(ids), mention.c.ours.is_(True))

@@ -20,12 +20,12 @@ from store.database import Database
 from store.domain.case import CaseStatus
 from store.domain.delivery import SETTLED
 from store.domain.desk import Retention
-from store.steps import step
+from store.domain.mention import UNKNOWN_AUTHOR
+from store.steps import Pace, step
 from store.tables import author, cases, delivery, journal, mention, mention_raw, mention_watch, poll, rejected, watch
 from store.types import UtcDateTime
 
 AGENT, ACTION = "earful", "retention"
-WORDS_A_STEP = 8
 ROWS_A_STEP = 500
 NEVER = datetime(1, 1, 1, tzinfo=UTC)
 WORKED_ON = (CaseStatus.OPEN, CaseStatus.SNOOZED, CaseStatus.ESCALATED)
@@ -50,8 +50,8 @@ async def keep(db: Database, retention: Retention, watches: Mapping[str, timedel
     gone = Gone()
     until = await db.read(partial(_until, retention=retention, watches=watches, now=now))
     if until is not None:
-        place = (NEVER, 0)
-        while some := await step(db, partial(_words, until=until, place=place, now=now)):
+        place, pace = (NEVER, 0), Pace()
+        while some := await pace.step(db, partial(_words, until=until, place=place, now=now)):
             gone.mentions, place = gone.mentions + some[0], some[1]
     for kept, table, name in (
         (retention.raw, mention_raw, "raws"),
@@ -98,7 +98,7 @@ async def _until(
 
 
 async def _words(
-    connection: AsyncConnection, until: _Until, place: tuple[datetime, int], now: datetime
+    connection: AsyncConnection, until: _Until, place: tuple[datetime, int], now: datetime, limit: int
 ) -> tuple[int, tuple[datetime, int]] | None:
     """The next few mentions, oldest first, after `place`. None where no more are too old."""
     at, last = place
@@ -112,7 +112,7 @@ async def _words(
         .where(or_(mention.c.created_at > at, and_(mention.c.created_at == at, mention.c.id > last)))
         .where(until.goes, or_(cases.c.id.is_(None), and_(or_(finished, ~worked_on), ~unsettled)))
         .order_by(mention.c.created_at, mention.c.id)
-        .limit(WORDS_A_STEP)
+        .limit(limit)
     )
     rows = (await connection.execute(query)).all()
     if not rows:
@@ -127,9 +127,9 @@ async def _words(
 
 
 async def _authors(connection: AsyncConnection, ids: set[int]) -> None:
-    """Who has no words left here has no name left either."""
+    """Who has no words left here has no name left either; those whom no source named stay as they are."""
     words = exists().where(mention.c.author_id == author.c.id, mention.c.external_id.not_like(f"{erased.MARK}%"))
-    silent = select(author.c.id).where(author.c.id.in_(ids), ~words)
+    silent = select(author.c.id).where(author.c.id.in_(ids), author.c.handle != UNKNOWN_AUTHOR, ~words)
     for author_id in (await connection.execute(silent)).scalars().all():
         await erase.anonymise(connection, author_id)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,6 +14,8 @@ from store.database import Database
 
 T = TypeVar("T")
 REST = 0.02  # seconds, at least
+LONG, SHORT = 0.04, 0.01  # seconds of a step: shorter ones then, longer ones
+MOST = 24
 
 
 async def step(db: Database, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
@@ -21,3 +24,28 @@ async def step(db: Database, work: Callable[[AsyncConnection], Awaitable[T]]) ->
     done = await db.write(work)
     await asyncio.sleep(max(REST, time.monotonic() - began))
     return done
+
+
+class Pace:
+    """How many things a step may do, so that it takes a hundredth of a second or two, on this machine, now."""
+
+    def __init__(self) -> None:
+        self.size = 4
+
+    async def step(self, db: Database, work: Callable[..., Awaitable[T]]) -> T:
+        """`step` of work that takes a `limit`."""
+        took = 0.0
+
+        async def timed(connection: AsyncConnection) -> T:
+            nonlocal took
+            began = time.monotonic()
+            done = await partial(work, limit=self.size)(connection)
+            took = time.monotonic() - began
+            return done
+
+        done = await step(db, timed)
+        if took > LONG:
+            self.size = max(1, self.size // 2)
+        elif took < SHORT:
+            self.size = min(MOST, self.size + 2)
+        return done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,18 @@ def test_a_person_goes_and_the_backup_that_still_holds_them_is_named(earful: Ear
     again = earful("erase", "zerline.q", "--yes")
     assert again.code == 3
     assert "before" in again.narration
+
+
+@pytest.mark.parametrize("point", ["erase_words:2", "erase_papers:1", "after_commit:4", "before_commit:9"])
+def test_killed_anywhere_it_is_finished_by_asking_again(earful: Earful, point: str) -> None:
+    posts = [read_mention(f"acme wombatting {n}", author="zerline.q", thread=f"t{n}") for n in range(30)]
+    earful.seed(*posts, read_mention("acme stays", author="bob"))
+    assert earful("erase", "zerline.q", "--yes", EARFUL_KILL=point).code == -signal.SIGKILL
+    assert earful("erase", "zerline.q", "--yes").code == 0
+    assert b"wombatting" not in everything(earful.home)
+    assert b"zerline" not in everything(earful.home)
+    assert [record["text"] for record in earful("export").records] == ["acme stays"]
+    assert [line["level"] for line in earful("doctor", "--json").records if line["what"] == "store"] == ["ok"]
 
 
 def test_nothing_goes_unless_somebody_said_yes(earful: Earful) -> None:
