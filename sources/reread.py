@@ -13,7 +13,7 @@ from functools import partial
 from sources.text import match, reading
 from store import rereading
 from store.database import Database
-from store.domain.desk import Desk
+from store.domain.desk import Desk, ReadingChoice
 from store.domain.mention import Mention
 from store.rereading import Reread
 from store.steps import step
@@ -41,12 +41,12 @@ async def reread(
     """Read again what was written `since`. `asked` names the request: the same one, of the same analysis and watches,
     goes on where it was broken off. Raises BadInput for a watch that does not parse, StoreError."""
     watches = [(watch.name, match.of_watch(watch)) for watch in desk.watches]
-    name = hashlib.sha256(repr((reading.VERSION, desk.watches, asked)).encode()).hexdigest()[:16]
+    name = hashlib.sha256(repr((reading.VERSION, desk.reading, desk.watches, asked)).encode()).hexdigest()[:16]
     place = await rereading.place(db, name, now=now)
     so_far = Progress(whole=await rereading.count(db, since))
     so_far.read = so_far.whole - await rereading.count(db, since, after=place.after) if place.after else 0
     while chunk := await rereading.chunk(db, place, since):
-        news = await asyncio.to_thread(_read, chunk, watches, now)
+        news = await asyncio.to_thread(_read, chunk, watches, desk.reading, now)
         place = place.behind(chunk[-1].id)
         changed, marked = await step(db, partial(rereading.write, news=news, place=place, now=now))
         so_far.read += len(chunk)
@@ -57,12 +57,14 @@ async def reread(
 
 
 def _read(
-    chunk: Sequence[Mention], watches: Sequence[tuple[str, match.Matcher]], now: datetime
+    chunk: Sequence[Mention], watches: Sequence[tuple[str, match.Matcher]], choice: ReadingChoice, now: datetime
 ) -> list[tuple[Mention, Reread]]:
     """The language that a near tie was settled for stays."""
     found = []
     for mention in chunk:
-        read = reading.read(mention.title, mention.text, hint=mention.language, followers=mention.author.followers)
+        read = reading.read(
+            mention.title, mention.text, hint=mention.language, followers=mention.author.followers, choice=choice
+        )
         document = match.stored(mention, now=now, read=read)
         names = {name for name, matches in watches if matches(document)}
         found.append((mention, Reread(read, frozenset(names), frozenset(name for name, _ in watches))))
