@@ -212,7 +212,7 @@ def _listing(got: Got, name: str, asked: str, floor: str, own: str, now: datetim
         seen += [at] if at else []
         if direct:
             times += [at] if at else []
-            if isinstance(item, dict) and item.get("reason") not in REASONS:
+            if isinstance(item, dict) and fields.text(item.get("reason")) not in REASONS:
                 continue  # not every server looks at `reasons`
         try:
             mention = from_view(item, own=own, direct=direct)

@@ -50,7 +50,7 @@ async def addressed(
             orders[str(number)] = number
             more = more and gaps.seconds(at) >= begin
             unread = window.since < number and (not window.until or number < window.until)
-            if unread and gaps.seconds(at) >= begin and notice.get("notification_type") in ADDRESSED:
+            if unread and gaps.seconds(at) >= begin and fields.count(notice.get("notification_type")) in ADDRESSED:
                 mention = await _looked_up(server, notice, own, now)
                 mentions += [mention] if mention is not None else []
         return gaps.Got(Page(f"/notifications.json page {window.page}", mentions, rejected), orders, more)

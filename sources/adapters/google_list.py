@@ -20,6 +20,7 @@ from store.domain.poll import Rejected
 
 OVERLAP = timedelta(hours=1)
 MOST_WALKS = 8
+EMPTY_PAGES = 5  # one after the other
 
 
 def _any_number() -> int:
@@ -113,7 +114,7 @@ class Reader:
     ) -> AsyncIterator[tuple[list[Item], Page]]:
         """Down the list, one page at least. The walk is forgotten when it is at its end."""
         seen: set[str] = set()
-        begun_again = False
+        begun_again, empty = False, 0
         while not seen or most() > 0:
             try:
                 listed = await self._fetch(walk["token"])
@@ -123,7 +124,8 @@ class Reader:
                 walk["token"], begun_again, seen = "", True, set()
                 continue
             names = {item.name for item in listed.items}
-            repeats = not names - seen and (bool(names) or listed.below == walk["token"])
+            empty = 0 if names else empty + 1  # one may be: what nobody may see is taken out after it is cut
+            repeats = not names - seen and (bool(names) or listed.below == walk["token"] or empty == EMPTY_PAGES)
             known = bool(names) and names <= self._place["known"].keys()
             times = [item.at for item in listed.items if item.at is not None]
             deep_enough = bool(times) and times[-1].isoformat() < walk["until"]

@@ -24,7 +24,7 @@ def page(event: str, payload: JsonObject) -> Page | None:
     if event not in _READERS:
         return None
     key, read = _READERS[event]
-    action = payload.get("action")
+    action = fields.text(payload.get("action"))
     item: Any = payload.get(key)
     asked = f"{event} {fields.identifier(action)}"
     name = fields.identifier(item.get("node_id")) if isinstance(item, dict) else ""
@@ -42,7 +42,7 @@ def page(event: str, payload: JsonObject) -> Page | None:
 
 
 def _addressed(mention: NewMention, item: Any) -> NewMention:
-    ours = item.get("author_association") in OURS
+    ours = fields.text(item.get("author_association")) in OURS
     robot = isinstance(item.get("user"), dict) and item["user"].get("type") == "Bot"
     return replace(mention, ours=ours, direct=not (ours or robot))
 

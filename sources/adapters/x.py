@@ -30,6 +30,7 @@ from store.domain.poll import Cursor, Rejected
 MENTIONS, PREFIX = "mentions", "search:"
 A_PAGE, SMALLEST_PAGE = 100, 10
 REACH = timedelta(days=7) - timedelta(minutes=1)  # how far back a search goes
+A_DAY = timedelta(days=1)
 LEEWAY = 120.0  # seconds that are no gap: a backfill of seven days is all that X gives
 LATEST_START = timedelta(minutes=1)  # a search ends half a minute ago, and must begin before that
 BATCH = 100
@@ -151,9 +152,10 @@ class X(XAnswers):
             if spent is not None:
                 return
         for query in asked:
+            seen: set[str] = set()
             while mark["places"][query]["walks"]:
                 spent = self._out_of_budget(now)
-                yield spent or await self._walk_on(query, mark, own, now)
+                yield spent or await self._walk_on(query, mark, own, now, seen)
                 if spent is not None:
                     return
 
@@ -175,13 +177,14 @@ class X(XAnswers):
         further, newest = fields.place(meta.get("next_token")), fields.identifier(meta.get("newest_id"))
         if further:
             place["walks"] = [{"next": further, "bounds": [list(bound) for bound in bounds]}, *place["walks"]]
-        if newest.isdecimal():
+        if newest.isdecimal() and _is_past(newest, now):
             place["since"] = max(newest, place["since"] or "0", key=int)
         place["asked"] = now.isoformat()
         gap = (edge - known).total_seconds() if query and known else 0.0
         return self._page(query, mark, got, own, bounds, gap if gap > LEEWAY else 0.0)
 
-    async def _walk_on(self, query: str, mark: JsonObject, own: str, now: datetime) -> Page:
+    async def _walk_on(self, query: str, mark: JsonObject, own: str, now: datetime, seen: set[str]) -> Page:
+        """One page further; a walk whose page has nothing that this poll has not `seen` is at its end."""
         walks = mark["places"][query]["walks"]
         walk = walks[0]
         bounds = tuple((name, value) for name, value in walk["bounds"])
@@ -194,7 +197,9 @@ class X(XAnswers):
             gap = max(1.0, (now - REACH - lost).total_seconds()) if lost else 1.0
             return Page(f"{query or MENTIONS}: not to its end ({error})", bookmark=deepcopy(mark), gap_seconds=gap)
         further = fields.place(_meta(got).get("next_token"))
-        if further and further != walk["next"] and got.data.get("data"):
+        fresh = _by_id(got.data).keys() - seen
+        seen |= fresh
+        if further and fresh:
             walk["next"] = further
         else:
             walks.pop(0)
@@ -260,6 +265,14 @@ def _start(floor: str, edge: datetime | None, now: datetime) -> Params:
 
 def _time(text: str) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
+
+
+def _is_past(name: str, now: datetime) -> bool:
+    """Or nearly so: an id that is still to come would hide all until then."""
+    try:
+        return written_at(name) <= now + A_DAY
+    except ValueError:
+        return False
 
 
 def _meta(got: Got) -> JsonObject:

@@ -1,5 +1,5 @@
-"""A secret goes to its network and nowhere else: whatever a server does with it, also say it back, it is in nothing that
-earful prints or keeps.
+"""A secret goes to its network and nowhere else: whatever a server does with it, also say it back, it is in nothing
+that earful prints or keeps.
 
 Every source type gets a canary for each of its secrets, and a server that answers well until something landed, and then
 fails in every way, with all that it was sent in its words.
@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -81,24 +82,35 @@ def parroted(said: str) -> Any:
     errors = [{"message": said, "detail": said, "title": said, "reason": said, "code": said}]
     inner = {"message": said, "code": 100, "status": said, "errors": errors, "error_user_msg": said}
     return {
-        "error": inner if len(said) % 2 else said, "message": said, "error_description": said, "description": said,
-        "errors": errors, "detail": said, "title": said, "error_message": said, "error_name": said, "ok": False,
-        "json": {"errors": [[said, said, said]]}, "details": said, "reason": said,
-    }  # fmt: skip
+        "error": inner if len(said) % 2 else said,
+        "message": said,
+        "error_description": said,
+        "description": said,
+        "errors": errors,
+        "detail": said,
+        "title": said,
+        "error_message": said,
+        "error_name": said,
+        "ok": False,
+        "json": {"errors": [[said, said, said]]},
+        "details": said,
+        "reason": said,
+    }
 
 
+STATUSES = (200, 400, 401, 403, 404, 422, 429, 500)
 FAULTS: list[Callable[[Server, Seen, str], Reply]] = [
-    *(lambda server, seen, said, status=status: json_reply(parroted(said), status) for status in (200, 400, 401, 403, 404, 422, 429, 500)),
+    *(lambda server, seen, said, status=status: json_reply(parroted(said), status) for status in STATUSES),
     lambda server, seen, said: text(said, "text/html", 500),
     lambda server, seen, said: text(said, "text/plain", 200),
     lambda server, seen, said: text(said, said[:200].replace("\n", " ").encode("ascii", "replace").decode(), 400),
     lambda server, seen, said: rate_limited("seconds", seconds=600),
     lambda server, seen, said: redirect(server.url(seen.target)),
-    lambda server, seen, said: redirect(server.url("/" + "".join(char for char in said[:400] if char.isalnum() or char in ":-/"))),
+    lambda server, seen, said: redirect(server.url("/" + re.sub(r"[^\w:/-]", "", said[:400]))),
     lambda server, seen, said: redirect("http://10.0.0.1" + seen.target),
     lambda server, seen, said: reset(),
     lambda server, seen, said: json_reply([said]),
-]  # fmt: skip
+]
 
 
 @cache
@@ -155,10 +167,10 @@ WAYS += [(kind, False) for kind in ("appstore", "googlebusiness", "googleplay", 
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Earful]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Earful:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    yield Earful(tmp_path)
+    return Earful(tmp_path)
 
 
 @pytest.mark.parametrize(("kind", "token"), WAYS)

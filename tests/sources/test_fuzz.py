@@ -8,7 +8,9 @@ one seed after the other, shared among all tests here.
 from __future__ import annotations
 
 import asyncio
+import json
 import random
+import re
 import time
 import unicodedata
 from contextlib import suppress
@@ -130,7 +132,11 @@ async def check(db: Database) -> list[str]:
                     found.append(f"{table.name}.{column.name} is long: {len(value)}")
                 if harm := forbidden(value) if column.name in NAMES else harm_in(value):
                     found.append(f"{table.name}.{column.name}: {harm[:3]} in {value[:200]!r}")
-                if column.name in ("url", "author_url") and value and not value.startswith(("http://", "https://")):
+                if (
+                    column.name in ("url", "author_url")
+                    and value
+                    and not value.lower().startswith(("http://", "https://"))
+                ):
                     found.append(f"{table.name}.{column.name}: {value[:200]!r}")
     return found
 
@@ -169,3 +175,79 @@ async def test_wrong_answers_are_told_and_nothing_harmful_is_kept(sample: Sample
             finally:
                 await life.http.close()
                 await db.close()
+
+
+class Ahead(Server):
+    """Everything on it was written in a hundred years."""
+
+    def answer(self, seen: Seen) -> Reply:
+        reply = super().answer(seen)
+        return Reply(reply.status, later(reply.body), reply.headers, reply.play)
+
+
+def later(body: bytes) -> bytes:
+    words = re.sub(rb"\b20(2\d-\d\d-\d\d[T ])|( \w{3} )20(2\d )", rb"\g<2>21\1\3", body)
+    return re.sub(rb"(?<![\w/.:-])17\d{8}(?=\d{3}\b|\b)", b"5033664000", words)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.type)
+async def test_what_comes_from_the_future_does_not_make_us_deaf_until_then(
+    sample: Sample, db: Database, tmp_path: Path
+):
+    """A post may have any time on it. Where it moved the place to go on from, nothing would be new for a century."""
+    with Ahead() as server:
+        sample.prepare(server)
+        life = Life(sample, server, db, tmp_path / "sessions")
+        lines = await life.poll()
+        await life.http.close()
+    assert any(line.new for line in lines)
+    for cursor in await cursors.all_of(db):
+        places = re.findall(r'"(?:newest|since|listed|at|looked)": *"?(21\d\d-|[45]\d{9})', json.dumps(cursor.bookmark))
+        assert not places, cursor
+
+
+class Endless(Server):
+    """Every page is the first one, and leads to another: with the same items or, `empty`, with none."""
+
+    empty = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first: dict[str, Reply] = {}
+
+    def answer(self, seen: Seen) -> Reply:
+        reply = super().answer(seen)
+        if reply.play is not None or reply.status != 200:
+            return reply
+        reply = self.first.setdefault(seen.path, reply)
+        with suppress(ValueError):
+            told, number = self.leading_on(json.loads(reply.body)), len(self.seen)
+            link = f'<{self.url(seen.path)}?max_id={10**6 - number}>; rel="next"'
+            return json_reply(told, link=link)
+        return reply
+
+    def leading_on(self, told: Any) -> Any:
+        if isinstance(told, list):
+            return [] if self.empty else [self.leading_on(one) for one in told]
+        if not isinstance(told, dict):
+            return told
+        further = f"t1_{len(self.seen)}"
+        named = {name for name in told if name in PLACES and isinstance(told[name], str)}
+        inner = {name: further if name in named else self.leading_on(value) for name, value in told.items()}
+        return inner | {"next_token": further, "nextPageToken": further, "has_more": True}
+
+
+PLACES = {"next_token", "nextPageToken", "cursor", "next_page", "after", "endCursor"}
+
+
+@pytest.mark.parametrize("empty", [False, True])
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.type)
+async def test_pages_without_end_come_to_an_end(sample: Sample, empty: bool, db: Database, tmp_path: Path) -> None:
+    with Endless() as server:
+        server.empty = empty
+        sample.prepare(server)
+        life = Life(sample, server, db, tmp_path / "sessions")
+        async with asyncio.timeout(SLOWEST):
+            await life.poll()
+        await life.http.close()
+        assert len(server.seen) < 100
