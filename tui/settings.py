@@ -10,6 +10,7 @@ from platformdirs import PlatformDirs
 
 from store.domain.desk import Desk
 from store.domain.errors import BadInput
+from store.domain.place import Place, is_server, server
 from store.domain.safetext import safe_line
 from tui.desk_tables import desk_of
 from tui.toml_table import Document, Problem
@@ -23,7 +24,7 @@ class Settings:
 
     desk: Desk
     config_path: Path | None
-    database: Path
+    database: Place
     agent: str
 
 
@@ -90,11 +91,13 @@ def read(config: str | None = None, database: str | None = None, agent: str | No
     return Reading(Settings(desk, found, place, who), document)
 
 
-def _database(value: str, base: Path) -> Path:
+def _database(value: str, base: Path) -> Place:
     if value == "sqlite":
         return data_home()
-    if "://" in value or value.startswith("postgres"):
-        raise BadInput('this version stores in SQLite: give database = "sqlite" or the path of a file')
+    if is_server(value):
+        return server(value)
+    if "://" in value:
+        raise BadInput('the database is "sqlite", the path of a file, or postgresql://user@host/name')
     if not value or "\0" in value:
         raise BadInput("the database must be the path of a file")
     return (base / Path(value).expanduser()).absolute()

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import Text
 
 from store import cases, drafts, erase, insights, tables, traces, upkeep
-from store.database import Database, sqlite3
+from store.database import Database
+from store.engines.sqlite import sqlite3
 from store.domain.action import AddNote, Escalate, Reply, Tag
 from store.domain.case import CaseStatus
 from store.domain.delivery import DeliveryState

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
 
-from store.database import Database, sqlite3
+from store.database import Database
+from store.engines.sqlite import sqlite3
 from store.domain.action import Reply
 from store.domain.clock import utcnow
 from tests.factories import read_mention
