@@ -133,7 +133,7 @@ class Worker:
 
     async def _hold(self) -> None:
         if not await self._lock.acquire():
-            who = await self._lock.holder() or "another process"
+            who = f"another process ({await self._lock.holder() or 'just gone'})"
             raise Conflict(f"{who} polls and sends for this store; leave it to that one, or end it")
 
     async def _guard(self, stop: asyncio.Event) -> None:
