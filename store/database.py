@@ -51,14 +51,15 @@ class Database:
             raise StoreError("that works on a store in a file only; for a server take its own tools, such as pg_dump")
         return self.place
 
-    async def open(self) -> None:
-        """Make or open the store, private to its owner, and bring its schema up to date. Raises StoreError."""
+    async def open(self, *, half_copied: bool = False) -> None:
+        """Make or open the store, private to its owner, and bring its schema up to date. Raises StoreError; also for a
+        store that a copy was broken off on, unless `half_copied`: who copies goes on with it."""
         from store import migrations
 
         self._reader, self._writer = await self._engine.open()
         try:
             async with self._engine.migrating():
-                await self.write(migrations.migrate)
+                await self.write(lambda connection: migrations.migrate(connection, half_copied=half_copied))
         except BaseException as error:
             await self.close()
             if isinstance(error.__cause__, DBAPIError):  # the database's own words, which do not name the store

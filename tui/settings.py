@@ -86,12 +86,13 @@ def read(config: str | None = None, database: str | None = None, agent: str | No
         desk, found = Desk(), None
     else:
         desk, found = desk_of(document.root(), path.parent), path
-    place = _database(desk.database, path.parent) if database is None else _database(database, Path.cwd())
+    place = database_named(*((desk.database, path.parent) if database is None else (database, Path.cwd())))
     who = str(safe_line(agent, limit=60)) if agent else login_name()
     return Reading(Settings(desk, found, place, who), document)
 
 
-def _database(value: str, base: Path) -> Place:
+def database_named(value: str, base: Path) -> Place:
+    """What `database` or --database names; paths are from `base`. Raises BadInput."""
     if value == "sqlite":
         return data_home()
     if is_server(value):

@@ -66,7 +66,8 @@ class FullText(Protocol):
 
 
 class Dialect(Protocol):
-    full_text: FullText
+    @property
+    def full_text(self) -> FullText: ...
 
     def schema(self, statement: str) -> str:
         """A statement of a migration, written with the types of SQLite, as this database spells it."""
@@ -94,6 +95,9 @@ class Dialect(Protocol):
 
     def these(self, ids: Iterable[int]) -> Select[Any]:
         """Ids as one parameter, however many they are."""
+
+    async def count_on(self, connection: AsyncConnection, table: Table) -> None:
+        """The next row of a table that was filled with rows and their numbers gets the next number."""
 
     async def stir(self, connection: AsyncConnection) -> None:
         """Inside a write that noted changes: tell those who listen, once it is committed."""

@@ -65,6 +65,12 @@ class Postgres:
     def these(self, ids: Iterable[int]) -> Select[Any]:
         return select(func.unnest(sql.cast(list(ids), ARRAY(BigInteger))))
 
+    async def count_on(self, connection: AsyncConnection, table: Table) -> None:
+        if table.autoincrement_column is not None:
+            highest = select(func.max(table.autoincrement_column)).scalar_subquery()
+            counter = func.pg_get_serial_sequence(table.name, table.autoincrement_column.name)
+            await connection.execute(select(func.setval(counter, func.coalesce(highest, 0) + 1, False)))
+
     async def stir(self, connection: AsyncConnection) -> None:
         await connection.exec_driver_sql("NOTIFY earful")
 

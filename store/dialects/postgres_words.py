@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, Text, and_, bindparam, cast, column, false, func, not_, or_, select, table
 from sqlalchemy import text as sql
@@ -51,7 +52,7 @@ class Tsvector:
             await connection.exec_driver_sql(statement)
 
     async def add(self, connection: AsyncConnection, rows: Sequence[tuple[int, list[str], list[str]]]) -> None:
-        put = [
+        put: list[dict[str, Any]] = [
             {
                 "id": number,
                 "title": f" {' '.join(title)} ",

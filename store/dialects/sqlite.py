@@ -52,6 +52,9 @@ class Sqlite:
         each = func.json_each(json.dumps(list(ids))).table_valued("value")
         return select(each.c.value)
 
+    async def count_on(self, connection: AsyncConnection, table: Table) -> None:
+        """SQLite looks for the highest one itself."""
+
     async def stir(self, connection: AsyncConnection) -> None:
         """The file itself tells: see `store.engines.sqlite.Sqlite.pulse`."""
 

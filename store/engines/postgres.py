@@ -10,6 +10,7 @@ also fail those that took different cases out of the same list, which is what a 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Hashable
@@ -26,6 +27,9 @@ from store.domain.errors import StoreError
 from store.domain.place import Server
 from store.domain.secret import Secret
 from store.engines.postgres_lock import AdvisoryLock
+
+# psycopg tells by a logger what it gets over by itself; without a handler that would be written over the screen.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 CONNECT_SECONDS = 10
 CHANNEL = "earful"  # notified by every transaction that changed a case

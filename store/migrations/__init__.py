@@ -50,9 +50,10 @@ async def _remember_erased(connection: AsyncConnection) -> None:
 # STEPS[n] leads from version n + 1 to n + 2. Add at the end only.
 STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (_remember_unmatched, _remember_erased)
 CURRENT = len(STEPS) + 1
+HALF_COPIED = 0
 
 
-async def migrate(connection: AsyncConnection) -> None:
+async def migrate(connection: AsyncConnection, *, half_copied: bool = False) -> None:
     """Bring the store to CURRENT. Raises StoreError where it is newer than this program or no store of ours."""
     names = set(await connection.run_sync(lambda sync: inspect(sync).get_table_names()))
     if not names:
@@ -63,6 +64,10 @@ async def migrate(connection: AsyncConnection) -> None:
     if "schema_version" not in names:
         raise StoreError("this is a database, but not a store of earful; choose another place with --database")
     version = (await connection.execute(select(schema_version.c.version))).scalar_one()
+    if version == HALF_COPIED:
+        if not half_copied:
+            raise StoreError("a copy into this store was broken off; `earful copy` from the same store goes on with it")
+        return
     if version > CURRENT:
         raise StoreError(f"this store has schema {version}, this earful knows up to {CURRENT}: install a newer earful")
     for step in STEPS[version - 1 :]:
