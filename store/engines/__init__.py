@@ -10,6 +10,7 @@ from typing import Protocol
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from store.domain.errors import StoreError
 from store.domain.place import Place, Server
 from store.domain.secret import Secret
 from store.engines.sqlite import Sqlite
@@ -46,7 +47,9 @@ class Engine(Protocol):
 
 def engine_for(place: Place, password: Secret | None) -> Engine:
     if isinstance(place, Server):
-        from store.engines.postgres import Postgres
-
+        try:
+            from store.engines.postgres import Postgres
+        except ImportError as error:
+            raise StoreError("PostgreSQL needs one thing more: pip install 'earful[postgres]'") from error
         return Postgres(place, password)
     return Sqlite(place)

@@ -236,6 +236,8 @@ def backup(parser: ArgumentParser) -> None:
 def restore(parser: ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="what `earful backup` wrote")
     agent(parser)
+
+
 def copy(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--to", metavar="DATABASE", required=True, help="an empty database: postgresql://user@host/name, or a new file"
