@@ -103,6 +103,7 @@ async def _begin(connection: AsyncConnection) -> None:
 async def _end(connection: AsyncConnection) -> None:
     for table in TABLES:
         await dialect_of(connection).count_on(connection, table)
+    await dialect_of(connection).settle(connection)
     await connection.execute(schema_version.update().values(version=migrations.CURRENT))
 
 

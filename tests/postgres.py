@@ -9,6 +9,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -62,7 +63,7 @@ class Server:
 
 
 @contextmanager
-def started(run: str) -> Iterator[Server]:
+def started(run: str, settings: str = SETTINGS) -> Iterator[Server]:
     """The server of this test run. Whoever comes first starts it, whoever leaves last ends it and takes it away."""
     folder = Path(tempfile.gettempdir()) / f"earful-postgres-{run}"
     folder.mkdir(mode=0o755, exist_ok=True)
@@ -76,12 +77,12 @@ def started(run: str) -> Iterator[Server]:
             if not (folder / "PG_VERSION").exists():
                 wheel.ensure_pgdata_inited()
                 with (folder / "postgresql.conf").open("a") as file:
-                    file.write(SETTINGS)
+                    file.write(settings)
             wheel.start()
             server = Server(wheel.get_uri().partition("host=")[2])
             if not server.run("SELECT 1 FROM pg_database WHERE datname = 'store'"):
                 server.run("CREATE DATABASE store")
-                asyncio.run(_make(server.url("store")))
+                _make(server.url("store"))
     except Exception as error:
         if os.environ.get("CI"):
             raise
@@ -91,7 +92,11 @@ def started(run: str) -> Iterator[Server]:
     folder.with_suffix(".lock").unlink(missing_ok=True)
 
 
-async def _make(url: str) -> None:
-    db = Database(url)
-    await db.open()
-    await db.close()
+def _make(url: str) -> None:
+    async def work() -> None:
+        db = Database(url)
+        await db.open()
+        await db.close()
+
+    with ThreadPoolExecutor(1) as thread:  # whoever asks may have a loop of its own
+        thread.submit(asyncio.run, work()).result()

@@ -96,6 +96,9 @@ class Dialect(Protocol):
     def these(self, ids: Iterable[int]) -> Select[Any]:
         """Ids as one parameter, however many they are."""
 
+    async def settle(self, connection: AsyncConnection) -> None:
+        """Much was written at once: what the database learns of its rows for its plans, it shall learn now."""
+
     async def count_on(self, connection: AsyncConnection, table: Table) -> None:
         """The next row of a table that was filled with rows and their numbers gets the next number."""
 

@@ -65,6 +65,10 @@ class Postgres:
     def these(self, ids: Iterable[int]) -> Select[Any]:
         return select(func.unnest(sql.cast(list(ids), ARRAY(BigInteger))))
 
+    async def settle(self, connection: AsyncConnection) -> None:
+        """Autovacuum does it within a minute or two; until then looking up a page's keys may read the whole table."""
+        await connection.exec_driver_sql("ANALYZE")
+
     async def count_on(self, connection: AsyncConnection, table: Table) -> None:
         if table.autoincrement_column is not None:
             highest = select(func.max(table.autoincrement_column)).scalar_subquery()

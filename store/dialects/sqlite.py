@@ -52,6 +52,9 @@ class Sqlite:
         each = func.json_each(json.dumps(list(ids))).table_valued("value")
         return select(each.c.value)
 
+    async def settle(self, connection: AsyncConnection) -> None:
+        """Its plans here do not hang on how many rows there are."""
+
     async def count_on(self, connection: AsyncConnection, table: Table) -> None:
         """SQLite looks for the highest one itself."""
 
