@@ -18,8 +18,8 @@ from typing import Any
 
 from store import migrations
 from store.domain.delivery import DeliveryState
-from store.engines.sqlite import sqlite3
 from store.domain.errors import BadInput, Conflict, StoreError
+from store.engines.sqlite import sqlite3
 from store.lock import FileLock, UseLock
 from store.types import to_micros
 

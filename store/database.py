@@ -92,7 +92,6 @@ class Database:
                 await engine.dispose()
         self._reader = self._writer = None
         await self._engine.close()
-        self._use.release()
 
     async def _track(self, work: Awaitable[T]) -> T:
         task: asyncio.Task[T] = asyncio.ensure_future(work)

@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.dialects import dialect_of
 from store.chunks import chunks
+from store.dialects import dialect_of
 from store.tables import erased
 
 Key = tuple[str, str]  # (network, external id)

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store import changes, mentions
 from store import watches as watch_names
 from store.database import Database
-from store.domain.mention import Mention, Reading
 from store.dialects import dialect_of
+from store.domain.mention import Mention, Reading
 from store.tables import cursor, mention, mention_watch
 
 A_CHUNK = 50
@@ -96,7 +96,9 @@ async def write(
     case_ids = [old.case_id for old, _ in same if old.id in touched and old.case_id is not None]
     await changes.note(connection, "case", case_ids, at=now)
     kept = {"name": place.name, "after": place.after, "upto": place.upto}
-    fresh = dialect_of(connection).insert(cursor).values(source=SOURCE, stream=STREAM, bookmark=kept, next_poll_at=NEVER)
+    fresh = (
+        dialect_of(connection).insert(cursor).values(source=SOURCE, stream=STREAM, bookmark=kept, next_poll_at=NEVER)
+    )
     await connection.execute(
         fresh.on_conflict_do_update(index_elements=["source", "stream"], set_={"bookmark": fresh.excluded.bookmark})
     )

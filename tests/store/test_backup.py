@@ -12,10 +12,10 @@ import pytest
 
 from store import backup, drafts, erase
 from store.database import Database
-from store.engines.sqlite import sqlite3
 from store.domain.action import Reply
 from store.domain.delivery import DeliveryState
 from store.domain.errors import BadInput, Conflict, StoreError
+from store.engines.sqlite import sqlite3
 from store.lock import FileLock
 from store.outbox import listing, move
 from tests.factories import NOW, land, read_mention
@@ -100,10 +100,10 @@ async def test_nothing_is_restored_while_anybody_works_in_the_store(db: Database
         await asyncio.to_thread(backup.restore, db.path, made.path, now=NOW)
     await db.close()
     worker = FileLock(db.path)
-    assert worker.acquire()
+    assert worker.take()
     with pytest.raises(Conflict, match=f"process {os.getpid()}"):
         await asyncio.to_thread(backup.restore, db.path, made.path, now=NOW)
-    worker.release()
+    worker.let_go()
     await asyncio.to_thread(backup.restore, db.path, made.path, now=NOW)
 
 
