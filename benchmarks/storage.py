@@ -1,8 +1,10 @@
-"""The store: the write path against bare SQLite, and reading on a large store against a small one."""
+"""The store: the write path against bare SQLite, reading on a large store against a small one, and actions; on SQLite,
+on PostgreSQL, or on both."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import statistics
 import sys
@@ -15,29 +17,46 @@ from random import Random
 
 from store import cases, insights
 from store.database import Database
+from store.dialects import dialect_of
+from store.domain.action import Tag
+from store.domain.place import Place, place
 from store.domain.query import parse
-from tests import factories
+from tests import factories, postgres
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PAGE = 500
-SMALL = 1_000
+SMALL, ACTS = 1_000, 200
 WORDS = ("cloud", "login", "slow", "refund", "great", "thanks", "help", "broken", "update", "app", "price", "delivery")
 
 
-async def main(rows: int = 50_000) -> None:
+async def main(rows: int = 50_000, on: str = "sqlite") -> None:
+    """`on` is sqlite, postgresql (a server with its usual settings is started for it) or both."""
     with tempfile.TemporaryDirectory() as folder:
-        large, small = Database(Path(folder) / "large.db"), Database(Path(folder) / "small.db")
-        for db in (large, small):
-            await db.open()
-        whole = await fill(large, rows)
-        await fill(small, SMALL)
         bare = bare_inserts(Path(folder) / "bare.db", rows)
-        print(f"write path, {rows:,} mentions: {whole / bare:.1f} x bare inserts ({rows / whole:,.0f} a second)")
-        for name, read in READS.items():
-            ratio = await median(lambda read=read: read(large)) / await median(lambda read=read: read(small))
-            print(f"{name:32} at {rows:,}: {ratio:5.2f} x the time at {SMALL:,}")
-        for db in (large, small):
-            await db.close()
+        if on in ("sqlite", "both"):
+            await measure("SQLite", Path(folder) / "large.db", Path(folder) / "small.db", rows, bare)
+    if on in ("postgresql", "both"):
+        with postgres.started(f"bench{os.getpid()}", settings="") as server:
+            await measure("PostgreSQL", place(server.fresh()), place(server.fresh()), rows, bare)
+
+
+async def measure(name: str, much: Place, little: Place, rows: int, bare: float) -> None:
+    large, small = Database(much), Database(little)
+    for db in (large, small):
+        await db.open()
+    whole = await fill(large, rows)
+    await fill(small, SMALL)
+    print(f"{name}: write path, {rows:,} mentions: {whole / bare:.1f} x bare inserts ({rows / whole:,.0f} a second)")
+    for what, read in READS.items():
+        here, there = await median(lambda read=read: read(large)), await median(lambda read=read: read(small))
+        ratio, milliseconds = here / there, here * 1000
+        print(f"{name}: {what:32} at {rows:,}: {ratio:5.2f} x the time at {SMALL:,} ({milliseconds:.1f} ms)")
+    begun = time.perf_counter()
+    for number in range(ACTS):
+        await cases.act(large, [(number + 1, None)], Tag(("bench",)), agent="ana", now=NOW)
+    print(f"{name}: {ACTS / (time.perf_counter() - begun):,.0f} actions a second, one after the other")
+    for db in (large, small):
+        await db.close()
 
 
 async def fill(db: Database, rows: int) -> float:
@@ -54,6 +73,8 @@ async def fill(db: Database, rows: int) -> float:
         ]
         start = time.perf_counter()
         await factories.land(db, *items, now=NOW)
+        if first in (2 * PAGE, 20 * PAGE):
+            await db.write(lambda connection: dialect_of(connection).settle(connection))  # as autovacuum would
         spent += time.perf_counter() - start
     return spent
 
@@ -109,4 +130,4 @@ async def median(read: Callable[[], Awaitable[object]], rounds: int = 15) -> flo
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*map(int, sys.argv[1:])))
+    asyncio.run(main(*map(int, sys.argv[1:2]), *sys.argv[2:3]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -28,10 +29,13 @@ from store.database import Database
 from store.domain.clock import utcnow
 from store.domain.delivery import Delivery
 from store.domain.desk import Desk, SourceConfig, Watch
-from store.domain.errors import BadInput, Conflict, NotFound
+from store.domain.errors import BadInput, Conflict, NotFound, StoreError
 from store.domain.mention import Mention
+from store.domain.place import Place
 from store.domain.poll import Cursor, PollLine
 from store.lock import WorkerLock
+
+LOCK_SECONDS = 2.0  # how often the worker makes sure that it still is the one
 
 OnEvent = Callable[[PollLine | Delivery], None]
 
@@ -46,8 +50,8 @@ class Worker:
         self, db: Database, desk: Desk, lock: WorkerLock | None = None, *, told: OnEvent = lambda event: None
     ) -> None:
         self._db, self._desk = db, desk
-        self._lock, self._lends = lock or WorkerLock(db.path), lock is not None
-        self._sessions = sessions_beside(db.path)
+        self._lock, self._lends = lock or db.worker_lock(), lock is not None
+        self._sessions = sessions_beside(db.place)
         self._never = asyncio.Event()
         self._told = told
         self._on_event: OnEvent = lambda event: None
@@ -69,12 +73,12 @@ class Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if not self._lends:
-            self._lock.release()
+            await self._lock.release()
         await self._http.close()
 
-    def acquire(self) -> bool:
+    async def acquire(self) -> bool:
         """Whether this process polls and sends now. Takes the lock where it is free."""
-        return self._lock.acquire()
+        return await self._lock.acquire()
 
     def channel(self, source: str) -> Channel | None:
         """The part of a source that can answer; None where it cannot, or is not configured."""
@@ -87,10 +91,12 @@ class Worker:
         return not adapter.streams() and not hasattr(adapter, "listen")
 
     async def run(self, stop: asyncio.Event, on_event: OnEvent) -> None:
-        """Poll, listen, send and tidy until `stop`. Returns within a second of it, but for a send under way."""
-        self._hold()
+        """Poll, listen, send and tidy until `stop`. Returns within a second of it, but for a send under way. Raises
+        StoreError where the lock is lost meanwhile: another process may be the worker by then."""
+        await self._hold()
         self._on_event = on_event
         parts = [part.run(stop) for part in (self._poller, self._listening, self._courier, self._chores)]
+        parts.append(self._guard(stop))
         try:
             async with asyncio.TaskGroup() as group:
                 for part in parts:
@@ -106,7 +112,7 @@ class Worker:
         stop = stop or self._never
         if source is not None and source not in self._sources:
             raise NotFound(f"no source `{source}`; configured: {', '.join(self._sources) or 'none'}")
-        self._hold()
+        await self._hold()
         await self._poller.prepare()
         if all_due:
             await cursors.make_due(self._db, now=utcnow(), source=source)
@@ -122,13 +128,20 @@ class Worker:
 
     async def send_once(self, *, stop: asyncio.Event | None = None) -> list[Delivery]:
         """One step of everything in the outbox that is due."""
-        self._hold()
+        await self._hold()
         return await self._courier.round(stop or self._never)
 
-    def _hold(self) -> None:
-        if not self._lock.acquire():
-            who = f"another process (pid {self._lock.holder()}) polls and sends for this store"
-            raise Conflict(f"{who}; leave it to that one, or end it")
+    async def _hold(self) -> None:
+        if not await self._lock.acquire():
+            who = f"another process ({await self._lock.holder() or 'just gone'})"
+            raise Conflict(f"{who} polls and sends for this store; leave it to that one, or end it")
+
+    async def _guard(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            if not await self._lock.held():
+                raise StoreError("the connection that made this process the worker is lost; it stops working")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), LOCK_SECONDS)
 
     def _polled(self, line: PollLine) -> None:
         self._chores.noticed(line)
@@ -161,9 +174,14 @@ class Worker:
         return ready
 
 
-def sessions_beside(store: Path) -> Path:
-    """Where the sources of a store keep their sessions."""
-    return store.with_name(f"{store.name}.sessions")
+def sessions_beside(store: Place) -> Path:
+    """Where the sources of a store keep their sessions: beside a file; for a server in this user's data folder."""
+    if isinstance(store, Path):
+        return store.with_name(f"{store.name}.sessions")
+    import platformdirs
+
+    folder = platformdirs.user_data_path("earful", appauthor=False)
+    return folder / f"{hashlib.sha256(store.url.encode()).hexdigest()[:16]}.sessions"
 
 
 def setup_of(config: SourceConfig, http: Http, watches: Sequence[Watch], sessions: Path | None = None) -> Setup:

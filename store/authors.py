@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.chunks import chunks
+from store.dialects import dialect_of
 from store.domain.mention import ReadMention
 from store.tables import author
 
@@ -34,7 +34,7 @@ async def known(connection: AsyncConnection, items: Iterable[ReadMention]) -> di
         if (network, handle) not in stored
     ]
     if fresh:
-        await connection.execute(insert(author).on_conflict_do_nothing(), fresh)
+        await connection.execute(dialect_of(connection).insert(author).on_conflict_do_nothing(), fresh)
         stored |= await _stored(connection, [(row["network"], row["handle"]) for row in fresh])
     changed = []
     for author_key, facts in said.items():

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from store import migrations
-from store.database import sqlite3
 from store.domain.delivery import DeliveryState
 from store.domain.errors import BadInput, Conflict, StoreError
-from store.lock import UseLock, WorkerLock
+from store.engines.sqlite import sqlite3
+from store.lock import FileLock, UseLock
 from store.types import to_micros
 
 PAGES_A_STEP = 256
@@ -151,15 +151,15 @@ class _Examined:
 @contextmanager
 def _alone(store: Path) -> Iterator[None]:
     """Nobody works in the store and nobody opens it meanwhile."""
-    worker, use = WorkerLock(store), UseLock(store)
+    worker, use = FileLock(store), UseLock(store)
     try:
-        if holder := worker.holder():
-            raise Conflict(f"process {holder} polls and sends for this store; end it, then try again")
-        if not (use.alone() and worker.acquire()):
+        if holder := worker.taken_by():
+            raise Conflict(f"{holder} polls and sends for this store; end it, then try again")
+        if not (use.alone() and worker.take()):
             raise Conflict("an earful has this store open; close it (`q`), then try again")
         yield
     finally:
-        worker.release()
+        worker.let_go()
         use.release()
 
 

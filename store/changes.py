@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.database import Database
+from store.dialects import Mark, Moved, dialect_of
 from store.tables import change
 
 
@@ -17,34 +18,18 @@ async def note(connection: AsyncConnection, kind: str, case_ids: Iterable[int | 
     rows = [{"kind": kind, "case_id": case_id, "at": at} for case_id in dict.fromkeys(case_ids)]
     if rows:
         await connection.execute(insert(change), rows)
+        await dialect_of(connection).stir(connection)
 
 
-async def newest(db: Database) -> int:
-    """The sequence number to start from; 0 where nothing ever changed."""
-
-    async def work(connection: AsyncConnection) -> int:
-        last: int | None = (await connection.execute(select(func.max(change.c.id)))).scalar_one()
-        return last or 0
-
-    return await db.read(work)
+async def newest(db: Database) -> Mark:
+    """The mark to start from."""
+    return await db.read(lambda connection: dialect_of(connection).mark(connection))
 
 
-async def since(db: Database, sequence: int, *, limit: int = 1_000) -> tuple[int, list[tuple[str, int | None]]]:
-    """(sequence to ask from next, distinct (kind, case_id) after `sequence`, oldest first). At most `limit` rows a
-    time: who is further behind asks again until nothing comes."""
-
-    async def work(connection: AsyncConnection) -> tuple[int, list[tuple[str, int | None]]]:
-        rows = (
-            await connection.execute(
-                select(change.c.id, change.c.kind, change.c.case_id)
-                .where(change.c.id > sequence)
-                .order_by(change.c.id)
-                .limit(limit)
-            )
-        ).all()
-        return (rows[-1].id if rows else sequence), list(dict.fromkeys((row.kind, row.case_id) for row in rows))
-
-    return await db.read(work)
+async def since(db: Database, mark: Mark, *, limit: int = 1_000) -> tuple[Mark, list[Moved]]:
+    """(mark to ask from next, distinct (kind, case_id) after `mark`, oldest first). Who is further behind than `limit`
+    may be given a part only, and asks again until nothing comes."""
+    return await db.read(lambda connection: dialect_of(connection).changes(connection, mark, limit))
 
 
 async def trim(db: Database, *, before: datetime) -> int:

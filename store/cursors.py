@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, case, delete, literal, select, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import changes
 from store.database import Database
+from store.dialects import dialect_of
 from store.domain.poll import Cursor, PageToStore
 from store.tables import cursor
 from store.types import UtcDateTime
@@ -25,7 +25,7 @@ async def ensure(db: Database, source: str, streams: Iterable[str], *, now: date
         await connection.execute(delete(cursor).where(cursor.c.source == source, cursor.c.stream.not_in(named)))
         if named:
             rows = [{"source": source, "stream": stream, "bookmark": {}, "next_poll_at": now} for stream in named]
-            await connection.execute(insert(cursor).on_conflict_do_nothing(), rows)
+            await connection.execute(dialect_of(connection).insert(cursor).on_conflict_do_nothing(), rows)
 
     await db.write(work)
 
@@ -83,7 +83,7 @@ async def move(connection: AsyncConnection, page: PageToStore, *, now: datetime)
         values["last_success_at"] = now
     if makes:
         fresh = {"source": page.source, "stream": page.stream, "bookmark": {}, "next_poll_at": now}
-        query = insert(cursor).values(fresh | values)
+        query = dialect_of(connection).insert(cursor).values(fresh | values)
         await connection.execute(query.on_conflict_do_update(index_elements=["source", "stream"], set_=values))
     else:
         same = (cursor.c.source == page.source, cursor.c.stream == page.stream)

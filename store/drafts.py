@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.database import Database
+from store.dialects import dialect_of
 from store.domain.errors import BadInput, NotFound
 from store.tables import draft
 
@@ -109,6 +110,7 @@ async def _find(connection: AsyncConnection, case_id: int, agent: str, kind: str
 
 async def _insert(connection: AsyncConnection, new: Draft) -> None:
     try:
-        await connection.execute(insert(draft).values({name: getattr(new, name) for name in Draft.__slots__}))
+        row = {name: getattr(new, name) for name in Draft.__slots__}
+        await connection.execute(dialect_of(connection).insert(draft).values(row).on_conflict_do_nothing())
     except IntegrityError as error:
         raise NotFound(f"there is no case {new.case_id}") from error

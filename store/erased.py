@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.chunks import chunks
+from store.dialects import dialect_of
 from store.tables import erased
 
 Key = tuple[str, str]  # (network, external id)
@@ -34,7 +34,7 @@ def stand_in(value: str) -> str:
 async def keep(connection: AsyncConnection, digests: Iterable[str], *, now: datetime) -> None:
     rows = [{"digest": digest, "at": now} for digest in digests]
     if rows:
-        await connection.execute(insert(erased).on_conflict_do_nothing(), rows)
+        await connection.execute(dialect_of(connection).insert(erased).on_conflict_do_nothing(), rows)
 
 
 async def posts(connection: AsyncConnection, keys: Iterable[Key]) -> set[Key]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import changes
 from store.chunks import chunks
 from store.database import Database
+from store.dialects import dialect_of
 from store.domain.case import CaseStatus
 from store.domain.mention import UNKNOWN_AUTHOR
 from store.domain.safetext import SafeText, safe, safe_line
@@ -91,13 +91,14 @@ async def seen(connection: AsyncConnection, times: Iterable[tuple[int, datetime]
     """Widen first_seen and last_seen of the issues of new mentions: (issue id, the mention's own time)."""
     spans: dict[int, tuple[datetime, datetime]] = {}
     for issue_id, at in times:
-        first, last = spans.get(issue_id, (at, at))
-        spans[issue_id] = (min(first, at), max(last, at))
+        begin, end = spans.get(issue_id, (at, at))
+        spans[issue_id] = (min(begin, at), max(end, at))
     if spans:
-        rows = [{"issue": issue_id, "first": first, "last": last} for issue_id, (first, last) in spans.items()]
+        rows = [{"issue": issue_id, "first": begin, "last": end} for issue_id, (begin, end) in spans.items()]
+        first, last = (bindparam(name, type_=issue.c.first_seen.type) for name in ("first", "last"))
         wider: dict[str, Any] = {
-            "first_seen": func.min(issue.c.first_seen, bindparam("first", type_=issue.c.first_seen.type)),
-            "last_seen": func.max(issue.c.last_seen, bindparam("last", type_=issue.c.last_seen.type)),
+            "first_seen": case((issue.c.first_seen <= first, issue.c.first_seen), else_=first),
+            "last_seen": case((issue.c.last_seen >= last, issue.c.last_seen), else_=last),
         }
         await connection.execute(update(issue).where(issue.c.id == bindparam("issue")).values(wider), rows)
 
@@ -114,7 +115,7 @@ async def _found(
         return 0
     times = [at for at, _ in free.values()]
     fresh = {"phrase": phrase, "label": label, "first_seen": min(times), "last_seen": max(times)}
-    await connection.execute(insert(issue).on_conflict_do_nothing(), [fresh])
+    await connection.execute(dialect_of(connection).insert(issue).on_conflict_do_nothing(), [fresh])
     issue_id = (await connection.execute(select(issue.c.id).where(issue.c.phrase == phrase))).scalar_one()
     for some in chunks(free):
         await connection.execute(update(mention).where(mention.c.id.in_(some)).values(issue_id=issue_id))

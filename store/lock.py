@@ -1,4 +1,4 @@
-"""Who polls and sends: a lock of the kernel beside the store. It ends with the process and cannot be overtaken."""
+"""Who polls and sends: a lock that ends with the process and cannot be overtaken while it sleeps."""
 
 from __future__ import annotations
 
@@ -6,19 +6,36 @@ import fcntl
 import os
 import time
 from pathlib import Path
+from typing import Protocol
 
 TRIES, PAUSE_SECONDS = 3, 0.01
 
 
-class WorkerLock:
-    """flock on `<store>.worker`. `acquire()` is True where this process holds it now; `holder()` is who does, or 0."""
+class WorkerLock(Protocol):
+    """One per store. Never a time lease."""
+
+    async def acquire(self) -> bool:
+        """Take the lock if nobody has it; never waits for it. True again and again while this object holds it."""
+
+    async def held(self) -> bool:
+        """Whether this object holds it still: what lies on a server can be lost with the connection to it."""
+
+    async def holder(self) -> str:
+        """Who holds it now, in words ("process 4711"); "" where nobody does."""
+
+    async def release(self) -> None:
+        """Let go."""
+
+
+class FileLock:
+    """flock on `<store>.worker`, beside a store that is a file."""
 
     def __init__(self, store: Path) -> None:
         self.path = store.with_name(store.name + ".worker")
         self._file: int | None = None
 
-    def acquire(self) -> bool:
-        """Take the lock if nobody has it; never waits. True again and again while this object holds it."""
+    def take(self) -> bool:
+        """`acquire` for who has no loop."""
         if self._file is not None:
             return True
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -30,28 +47,40 @@ class WorkerLock:
         self._file = file
         return True
 
-    def holder(self) -> int:
-        """The pid that was written by the process that holds the lock now; 0 where nobody holds it."""
+    def taken_by(self) -> str:
+        """`holder` for who has no loop: the pid that was written by the process that holds the lock now."""
         if self._file is not None:
-            return os.getpid()
+            return f"process {os.getpid()}"
         try:
             file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
         except OSError:
-            return 0
+            return ""
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return int(os.pread(file, 20, 0) or b"0")
+            return f"process {int(os.pread(file, 20, 0) or b'0')}"
         finally:
             os.close(file)
-        return 0
+        return ""
 
-    def release(self) -> None:
-        """Let go. The file stays: who removes it lets two processes lock two files of one name."""
+    def let_go(self) -> None:
+        """The file stays: who removes it lets two processes lock two files of one name."""
         if self._file is not None:
             os.ftruncate(self._file, 0)
             os.close(self._file)
             self._file = None
+
+    async def acquire(self) -> bool:
+        return self.take()
+
+    async def held(self) -> bool:
+        return self._file is not None
+
+    async def holder(self) -> str:
+        return self.taken_by()
+
+    async def release(self) -> None:
+        self.let_go()
 
 
 class UseLock:

@@ -9,13 +9,13 @@ from math import isfinite
 from typing import Any
 
 from sqlalchemy import insert, select
-from sqlalchemy.dialects.sqlite import insert as insert_or_not
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import authors, changes, cursors, edits, erased, issues, ledger, mutes, raws, search, unmatched, watches
 from store.casefiles import CaseFile, CaseFiles
 from store.chunks import chunks
 from store.database import Database
+from store.dialects import dialect_of
 from store.domain.mention import ReadMention
 from store.domain.poll import PageToStore, PollLine, Rejected
 from store.killpoints import point
@@ -256,7 +256,7 @@ async def _watch(
     watch_ids = await watches.ids(connection, (name for _, item in heard for name in item.watches))
     rows = [{"mention_id": row_id, "watch_id": watch_ids[name]} for row_id, item in heard for name in item.watches]
     if rows:
-        await connection.execute(insert_or_not(mention_watch).on_conflict_do_nothing(), rows)
+        await connection.execute(dialect_of(connection).insert(mention_watch).on_conflict_do_nothing(), rows)
 
 
 async def _edit(

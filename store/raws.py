@@ -6,10 +6,10 @@ import zlib
 from collections.abc import Mapping
 
 from sqlalchemy import select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.database import Database
+from store.dialects import dialect_of
 from store.tables import mention_raw
 
 
@@ -17,7 +17,7 @@ async def keep(connection: AsyncConnection, items: Mapping[int, bytes]) -> None:
     """Mention id -> its bytes, in place of what was kept of it; empty ones are left out."""
     rows = [{"mention_id": row_id, "body": zlib.compress(raw)} for row_id, raw in items.items() if raw]
     if rows:
-        query = insert(mention_raw)
+        query = dialect_of(connection).insert(mention_raw)
         body = {"body": query.excluded.body}
         await connection.execute(query.on_conflict_do_update(index_elements=["mention_id"], set_=body), rows)
 

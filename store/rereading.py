@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Select, bindparam, delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import changes, mentions
 from store import watches as watch_names
 from store.database import Database
+from store.dialects import dialect_of
 from store.domain.mention import Mention, Reading
 from store.tables import cursor, mention, mention_watch
 
@@ -96,7 +96,9 @@ async def write(
     case_ids = [old.case_id for old, _ in same if old.id in touched and old.case_id is not None]
     await changes.note(connection, "case", case_ids, at=now)
     kept = {"name": place.name, "after": place.after, "upto": place.upto}
-    fresh = insert(cursor).values(source=SOURCE, stream=STREAM, bookmark=kept, next_poll_at=NEVER)
+    fresh = (
+        dialect_of(connection).insert(cursor).values(source=SOURCE, stream=STREAM, bookmark=kept, next_poll_at=NEVER)
+    )
     await connection.execute(
         fresh.on_conflict_do_update(index_elements=["source", "stream"], set_={"bookmark": fresh.excluded.bookmark})
     )
@@ -119,7 +121,7 @@ async def _mark(connection: AsyncConnection, news: Sequence[tuple[Mention, Rerea
     loses = [(old.id, ids[name]) for old, new in news for name in (new.tried - new.watches) & set(old.watches)]
     if gains:
         rows = [{"mention_id": number, "watch_id": watch_id} for number, watch_id in gains]
-        await connection.execute(insert(mention_watch).on_conflict_do_nothing(), rows)
+        await connection.execute(dialect_of(connection).insert(mention_watch).on_conflict_do_nothing(), rows)
     if loses:
         pair = (mention_watch.c.mention_id == bindparam("m"), mention_watch.c.watch_id == bindparam("w"))
         await connection.execute(delete(mention_watch).where(*pair), [{"m": m, "w": w} for m, w in loses])

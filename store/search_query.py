@@ -1,47 +1,25 @@
 """One query as a condition in SQL: text by the full-text index, fields by the tables.
 
-What can be said in one MATCH is said in one (`_match`); the rest is AND, OR and NOT around it. No text of a query
-reaches MATCH but as quoted folded words, and no value reaches SQL but as a bound parameter.
+What can be asked of the index at once is asked at once (`_match`); the rest is AND, OR and NOT around it. No text of a
+query reaches the index but as folded words, and no value reaches SQL but as a bound parameter.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    ColumnElement,
-    Select,
-    Text,
-    and_,
-    case,
-    column,
-    false,
-    func,
-    literal_column,
-    not_,
-    or_,
-    select,
-    table,
-    true,
-)
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, not_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.dialects import Condition, Match, dialect_of
 from store.domain import fields
 from store.domain.query import And, Exact, Field, Fuzzy, Near, Node, Not, Or, Phrase, Title
-from store.domain.words import exact_pattern, folded_words
+from store.domain.words import folded_words
 from store.tables import author, case_tag, cases, issue, mention, mention_watch, watch
 
-Condition = ColumnElement[bool]
-
-_index = table("mention_fts", column("rowid"), column("title", Text), column("text", Text))
-_vocabulary = table("mention_words", column("term", Text))
-_NOTHING = '"\ue000"'  # in MATCH: a word that no text has
 _OF_CASES = frozenset({"status", "priority", "assignee", "team", "tag", "id", "network"})
 
 
@@ -64,13 +42,15 @@ class Compiler:
     def __init__(self, connection: AsyncConnection, me: str, now: datetime, network: ColumnElement[str]) -> None:
         self._connection, self._me, self._now, self._network = connection, me, now, network
         self._near_words: dict[Fuzzy, list[str]] = {}
+        self._dialect = dialect_of(connection)
+        self._index = self._dialect.full_text
         self.asked_cases = False
 
     async def compile(self, node: Node) -> Condition:
         """True of the mentions that `node` matches, false or NULL of the others."""
         matched = await self._match(node)
         if matched is not None:
-            return _found(matched)
+            return self._index.found(matched)
         match node:
             case And(nodes):
                 return and_(*[await self.compile(part) for part in await self._together(And, nodes)])
@@ -79,41 +59,40 @@ class Compiler:
             case Not(inner):
                 return not_(func.coalesce(await self.compile(inner), false()))
             case Title(Exact(text)):
-                return _exact(text, in_title=True)
+                return await self._index.exact(self._connection, text, title_only=True)
             case Exact(text):
-                return _exact(text, in_title=False)
+                return await self._index.exact(self._connection, text, title_only=False)
             case Title(Near() as near):
-                return await self._near(near, [_index.c.title], "{title} : ")
+                return await self._near(near, title_only=True)
             case Near():
-                return await self._near(node, [_index.c.text, _index.c.title], "")
+                return await self._near(node, title_only=False)
             case Field():
                 return await self._field(node)
         raise TypeError(node)
 
     # Text.
 
-    async def _match(self, node: Node) -> str | None:
-        """The query of FTS5 that is the same as `node`; None where there is none."""
+    async def _match(self, node: Node) -> Match | None:
+        """What to ask of the index, the same as `node`; None where it cannot say it."""
         match node:
             case Phrase(words, prefix):
-                return _quoted(words, prefix)
+                return self._index.phrase(words, prefix)
             case Fuzzy():
-                return " OR ".join(_quoted((word,)) for word in await self._misspelt(node)) or _NOTHING
+                return self._index.one_of(await self._misspelt(node))
             case Near(Phrase() as left, Phrase() as right, distance) if not _may_overlap(left, right):
-                return f"NEAR({_quoted(left.words, left.prefix)} {_quoted(right.words, right.prefix)}, {distance})"
+                return self._index.near(await self._match(left), await self._match(right), distance)
             case Title(inner):
                 found = await self._match(inner)
-                return None if found is None else f"{{title}} : ({found})"
+                return None if found is None else self._index.in_title(found)
             case Or(nodes):
                 parts = [await self._match(part) for part in nodes]
-                return None if None in parts else " OR ".join(f"({part})" for part in parts)
+                return None if None in parts else self._index.either(parts)
             case And(nodes):
                 wanted = [await self._match(part) for part in nodes if not isinstance(part, Not)]
                 unwanted = [await self._match(part.node) for part in nodes if isinstance(part, Not)]
                 if not wanted or None in wanted or None in unwanted:
                     return None
-                both = " AND ".join(f"({part})" for part in wanted)
-                return f"({both}) NOT ({' OR '.join(f'({part})' for part in unwanted)})" if unwanted else both
+                return self._index.both(wanted, unwanted)
         return None
 
     async def _together(self, kind: type[And] | type[Or], nodes: Sequence[Node]) -> list[Node]:
@@ -132,22 +111,21 @@ class Compiler:
         if asked not in self._near_words:
             from rapidfuzz.distance import OSA
 
-            length = func.length(_vocabulary.c.term)
-            near = length.between(len(asked.word) - asked.distance, len(asked.word) + asked.distance)
-            known = (await self._connection.execute(select(_vocabulary.c.term).where(near))).scalars()
+            shortest, longest = len(asked.word) - asked.distance, len(asked.word) + asked.distance
+            known = await self._index.vocabulary(self._connection, shortest, longest)
             self._near_words[asked] = [
                 word for word in known if OSA.distance(asked.word, word, score_cutoff=asked.distance) <= asked.distance
             ]
         return self._near_words[asked]
 
-    async def _near(self, node: Near, columns: list[ColumnElement[str]], within: str) -> Condition:
-        """NEAR of FTS5 takes no alternatives, and lets one word be both ends: the index narrows, a pattern decides."""
-        ends = [node.left, node.right]
-        found = " AND ".join([f"({await self._match(end)})" for end in ends])
-        one, other = [await self._pattern(end) for end in ends]
+    async def _near(self, node: Near, *, title_only: bool) -> Condition:
+        """The index's own nearness takes no alternatives, and lets one word be both ends: the index narrows, a pattern
+        decides."""
+        ends = [await self._match(end) for end in (node.left, node.right)]
+        one, other = [await self._pattern(end) for end in (node.left, node.right)]
         gap = f"(?: [^ ]+){{0,{node.distance}}} "
         pattern = f"(?<![^ ])(?:{one}{gap}{other}|{other}{gap}{one})(?![^ ])"
-        return _found(f"{within}({found})", or_(*[column.regexp_match(pattern) for column in columns]))
+        return self._index.close(ends, pattern, title_only=title_only)
 
     async def _pattern(self, end: Phrase | Fuzzy) -> str:
         if isinstance(end, Fuzzy):
@@ -163,23 +141,27 @@ class Compiler:
                 return mention.c.author_id.in_(await self._authors(value))
             case "site":
                 host, _ = fields.site(value)
-                likely = _has(mention.c.url, host)  # much quicker than the pattern
-                return case((likely, mention.c.url.regexp_match(fields.site_pattern(value))), else_=false())
+                likely = self._dialect.has(mention.c.url, host)  # much quicker than the pattern
+                return case((likely, self._dialect.matches(mention.c.url, fields.site_pattern(value))), else_=false())
             case "link":
-                in_text = mention.c.text.regexp_match(fields.link_pattern(value))
-                return case((_has(mention.c.url, value), true()), (_has(mention.c.text, value), in_text), else_=false())
+                in_text = self._dialect.matches(mention.c.text, fields.link_pattern(value))
+                return case(
+                    (self._dialect.has(mention.c.url, value), true()),
+                    (self._dialect.has(mention.c.text, value), in_text),
+                    else_=false(),
+                )
             case "source":
-                return or_(_same(mention.c.source, value), _same(mention.c.network, value))
+                return or_(self._dialect.same(mention.c.source, value), self._dialect.same(mention.c.network, value))
             case "network":
-                return _same(self._network, value)
+                return self._dialect.same(self._network, value)
             case "lang":
-                return _same(mention.c.language, value)
+                return self._dialect.same(mention.c.language, value)
             case "type":
                 return mention.c.type == value
             case "sentiment":
                 return mention.c.sentiment == value
             case "intent":
-                return _same(mention.c.intent, value)
+                return self._dialect.same(mention.c.intent, value)
             case "followers":
                 known = select(author.c.id).where(fields.COMPARE[asked.op](author.c.followers, int(value)))
                 return mention.c.author_id.in_(known)
@@ -188,7 +170,7 @@ class Compiler:
             case "until":
                 return mention.c.created_at < fields.moment(value, self._now)
             case "watch":
-                named = mention_watch.c.watch_id.in_(select(watch.c.id).where(_same(watch.c.name, value)))
+                named = mention_watch.c.watch_id.in_(select(watch.c.id).where(self._dialect.same(watch.c.name, value)))
                 return mention.c.id.in_(select(mention_watch.c.mention_id).where(named))
             case "issue":
                 return mention.c.issue_id.in_(await self._issues(value))
@@ -202,7 +184,7 @@ class Compiler:
             case "status" | "priority":
                 return cases.c[name] == value
             case "tag":
-                return cases.c.id.in_(select(case_tag.c.case_id).where(_same(case_tag.c.tag, value)))
+                return cases.c.id.in_(select(case_tag.c.case_id).where(self._dialect.same(case_tag.c.tag, value)))
             case "assignee" if value == "none":
                 return func.coalesce(cases.c.assignee, "") == ""  # the index by status and time serves better here
             case "assignee":
@@ -210,7 +192,7 @@ class Compiler:
             case "team" if value == "none":
                 return cases.c.team.is_(None)
             case "team":
-                return _same(cases.c.team, value)
+                return self._dialect.same(cases.c.team, value)
         raise ValueError(f"no field {name}:")
 
     async def _authors(self, value: str) -> Select[Any]:
@@ -218,45 +200,16 @@ class Compiler:
         have the longest word of `value`."""
         longest = max(folded_words(value), key=len)
         named = author.c.name + " " + author.c.handle
-        likely = or_(named.op("GLOB")("*[^ -~]*"), _has(named, longest))
+        likely = or_(self._dialect.beyond_ascii(named), self._dialect.has(named, longest))
         rows = await self._connection.execute(select(author.c.id, author.c.handle, author.c.name).where(likely))
-        return _these(row.id for row in rows if fields.wrote(value, row.handle, row.name))
+        return self._dialect.these(row.id for row in rows if fields.wrote(value, row.handle, row.name))
 
     async def _issues(self, value: str) -> Select[Any]:
         if re.fullmatch("[0-9]{1,18}", value):
-            return _these([int(value)])
+            return self._dialect.these([int(value)])
         words = folded_words(value)
         rows = await self._connection.execute(select(issue.c.id, issue.c.label))
-        return _these(row.id for row in rows if fields.contains(folded_words(row.label), words))
-
-
-def _quoted(words: tuple[str, ...] | list[str], prefix: bool = False) -> str:
-    """A phrase for MATCH. Folded words have no quote in them."""
-    return f'"{" ".join(words)}"' + (" *" if prefix else "")
-
-
-def _found(matched: str, also: Condition | None = None) -> Condition:
-    """The mention is one of those that the index finds; `also` is about the index's own columns."""
-    found = select(_index.c.rowid).where(_matches(matched))
-    return mention.c.id.in_(found if also is None else found.where(also))
-
-
-def _matches(matched: str) -> Condition:
-    return literal_column("mention_fts", Text).op("MATCH", is_comparison=True, return_type=Boolean())(matched)
-
-
-def _exact(text: str, in_title: bool) -> Condition:
-    """The index narrows by the words; a text of signs alone is looked for everywhere."""
-    each = mention.alias()
-    columns = [each.c.title] if in_title else [each.c.text, each.c.title]
-    found = select(each.c.id).where(or_(*[column.regexp_match(exact_pattern(text)) for column in columns]))
-    if words := folded_words(text):
-        matched = ("{title} : " if in_title else "") + _quoted(words)
-        found = found.join(_index, _index.c.rowid == each.c.id).where(_matches(matched))
-    else:
-        forms = sorted({unicodedata.normalize(form, text) for form in ("NFC", "NFD")})
-        found = found.where(or_(*[func.instr(column, form) > 0 for column in columns for form in forms]))
-    return mention.c.id.in_(found)
+        return self._dialect.these(row.id for row in rows if fields.contains(folded_words(row.label), words))
 
 
 def _may_overlap(left: Phrase, right: Phrase) -> bool:
@@ -266,18 +219,3 @@ def _may_overlap(left: Phrase, right: Phrase) -> bool:
         return phrase.prefix and any(word.startswith(phrase.words[-1]) for word in other.words)
 
     return bool(set(left.words) & set(right.words)) or begins(left, right) or begins(right, left)
-
-
-def _same(name: ColumnElement[Any], value: str) -> Condition:
-    return name.collate("NOCASE") == value
-
-
-def _has(text: ColumnElement[str], value: str) -> Condition:
-    """Without regard to the case of A-Z, as LIKE of SQLite is."""
-    return text.contains(value, autoescape=True)
-
-
-def _these(ids: Iterable[int]) -> Select[Any]:
-    """Ids as one parameter, however many they are."""
-    each = func.json_each(json.dumps(list(ids))).table_valued("value")
-    return select(each.c.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -13,18 +15,23 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
-    Text,
     UniqueConstraint,
+    false,
     text,
 )
 
-from store.types import JsonText, UtcDateTime
+from store.types import JsonText, Text, UtcDateTime
 
 metadata = MetaData()
 
 
 def key() -> Column[int]:
     return Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """An index of some rows only, on both databases."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
@@ -119,7 +126,7 @@ cases = Table(
     Index("cases_by_status", "status", "last_at", "id"),  # every view of the inbox, newest first
     Index("cases_by_assignee", "assignee", "last_at", "id"),  # view "mine"
     Index("cases_by_last", "last_at", "id"),  # view "all"
-    Index("cases_snoozed", "snoozed_until", sqlite_where=text("snoozed_until IS NOT NULL")),  # wake what is due
+    Index("cases_snoozed", "snoozed_until", **_where("snoozed_until IS NOT NULL")),  # wake what is due
 )
 
 issue = Table(
@@ -149,7 +156,7 @@ mention = Table(
     Column("text", Text, nullable=False),
     Column("url", Text, nullable=False, server_default=""),
     Column("visibility", Text, nullable=False, server_default="public"),
-    Column("ours", Boolean, nullable=False, server_default=text("0")),
+    Column("ours", Boolean, nullable=False, server_default=false()),
     Column("language", Text, nullable=False),
     Column("sentiment", Text, nullable=False),
     Column("score", Float, nullable=False),
@@ -254,7 +261,7 @@ note = Table(
     Column("agent", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("text", Text, nullable=False),
-    Column("hidden", Boolean, nullable=False, server_default=text("0")),  # undone; redo shows it again
+    Column("hidden", Boolean, nullable=False, server_default=false()),  # undone; redo shows it again
 )
 
 journal = Table(
@@ -319,8 +326,7 @@ delivery = Table(
         "target",
         "body_hash",
         unique=True,
-        sqlite_where=text("state NOT IN ('sent','failed','withdrawn')"),
-        postgresql_where=text("state NOT IN ('sent','failed','withdrawn')"),
+        **_where("state NOT IN ('sent','failed','withdrawn')"),
     ),
 )
 

@@ -7,10 +7,13 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Text
+import sqlalchemy
+from sqlalchemy import BigInteger
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+# In the order of code points everywhere, as SQLite has it: a range of names does not hang on a server's language.
+Text = sqlalchemy.Text().with_variant(sqlalchemy.Text(collation="C"), "postgresql")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 _HALVES = re.compile("[\ud800-\udfff]")
@@ -44,7 +47,7 @@ class JsonText(TypeDecorator[Any]):
     """JSON as text, keys sorted, non-ASCII kept, but half a surrogate pair, which no database takes, written as its
     number. None is stored as NULL."""
 
-    impl = Text
+    impl = sqlalchemy.Text
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:

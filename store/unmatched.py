@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import erased
 from store.chunks import chunks
 from store.database import Database
+from store.dialects import dialect_of
 from store.domain.mention import ReadMention
 from store.domain.safetext import safe, safe_line
 from store.domain.seen import Seen, Unmatched
@@ -37,7 +37,7 @@ async def remember(
     rows = [_row(item, source, stream, now) for item in items]
     if not rows:
         return
-    query = insert(unmatched)
+    query = dialect_of(connection).insert(unmatched)
     new, old = query.excluded, unmatched.c
     edited = new.edited_at > func.coalesce(old.edited_at, old.created_at)
     words = ("handle", "name", "followers", "title", "body", "language", "sentiment", "intent", "edited_at", "seen_at")

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from store.database import Database, sqlite3
+from store.database import Database
+from store.engines.sqlite import sqlite3, wal_is_safe
 
 PATIENCE = 10.0  # seconds to wait for those who still read what is old
 BUSY_MILLISECONDS = 50  # others wait no longer for us
@@ -18,7 +19,7 @@ FILES = ("", "-wal", "-journal")  # the shared-memory file holds page numbers on
 
 async def write_out(db: Database) -> bool:
     """Bring everything into the main file and empty the log of changes. False where somebody kept it from it."""
-    if not db.wal:
+    if not wal_is_safe(sqlite3.sqlite_version_info):  # then there is no such log
         return True
     until = time.monotonic() + PATIENCE
     while not await asyncio.to_thread(_checkpoint, db.path):

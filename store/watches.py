@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import changes
 from store.chunks import chunks
 from store.database import Database
+from store.dialects import dialect_of
 from store.domain.desk import Role, Watch
 from store.tables import mention, mention_watch, watch
 
@@ -21,7 +21,7 @@ async def sync(db: Database, watches: Iterable[Watch]) -> None:
     rows = [{"name": each.name, "role": each.role} for each in watches]
 
     async def work(connection: AsyncConnection) -> None:
-        query = insert(watch)
+        query = dialect_of(connection).insert(watch)
         role = {"role": query.excluded.role}
         await connection.execute(query.on_conflict_do_update(index_elements=["name"], set_=role), rows)
 
@@ -52,7 +52,7 @@ async def mark(db: Database, of: Watch, gains: Sequence[int], loses: Sequence[in
         watch_id = (await ids(connection, [of.name]))[of.name]
         for some in chunks(gains):
             rows = [{"mention_id": mention_id, "watch_id": watch_id} for mention_id in some]
-            await connection.execute(insert(mention_watch).on_conflict_do_nothing(), rows)
+            await connection.execute(dialect_of(connection).insert(mention_watch).on_conflict_do_nothing(), rows)
         for some in chunks(loses):
             theirs = (mention_watch.c.watch_id == watch_id, mention_watch.c.mention_id.in_(some))
             await connection.execute(delete(mention_watch).where(*theirs))

@@ -6,11 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, literal, or_, select, text
+from sqlalchemy import ColumnElement, and_, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import journal, mentions, threads, unmatched
 from store.database import Database
+from store.dialects import dialect_of
 from store.domain.address import Address, address, at_uri
 from store.domain.journal import JournalEntry
 from store.domain.mention import Mention
@@ -128,14 +129,13 @@ async def same_words(db: Database, title: str, body: str, *, but: Collection[int
     said = folded_words(body) or folded_words(title)
     if len(said) < 3:
         return []
-    index = text(
-        "SELECT m.id, m.case_id, m.network, m.text FROM mention_fts f JOIN mention m ON m.id = f.rowid "
-        "WHERE mention_fts MATCH :phrase AND m.ours = 0 AND m.deleted_at IS NULL LIMIT :limit"
-    )
-    phrase = f'text : "{" ".join(said[:FIRST_WORDS])}"'
 
     async def work(connection: AsyncConnection) -> list[tuple[int, str]]:
-        rows = await connection.execute(index, {"phrase": phrase, "limit": LIKE_IT})
+        index = dialect_of(connection).full_text
+        like_it = select(mention.c.id, mention.c.case_id, mention.c.network, mention.c.text).where(
+            index.found(index.phrase(said[:FIRST_WORDS])), mention.c.ours.is_(False), mention.c.deleted_at.is_(None)
+        )
+        rows = await connection.execute(like_it.limit(LIKE_IT))
         same = [row for row in rows if row.id not in but and row.case_id and folded_words(row.text) == said]
         return list(dict.fromkeys((row.case_id, row.network) for row in sorted(same, key=lambda row: int(row.id))))
 
@@ -193,7 +193,7 @@ def _leads(where: Address, url: str) -> bool:
 async def _aside(connection: AsyncConnection, name: str) -> list[Aside]:
     holds = rejected.c.position == name
     if len(name) >= RAW_FROM:
-        holds = or_(holds, func.instr(rejected.c.raw, name) > 0)
+        holds = or_(holds, dialect_of(connection).holds(rejected.c.raw, name))
     query = (
         select(poll.c.source, poll.c.stream, poll.c.started_at, rejected.c.position, rejected.c.reason)
         .join(poll, poll.c.id == rejected.c.poll_id)

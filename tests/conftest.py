@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -10,7 +11,30 @@ import pytest
 import pytest_asyncio
 
 from store.database import Database
+from store.domain.place import Place
+from store.domain.place import place as place_of
+from tests import postgres as servers
 from tests.factories import NOW
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "both: runs on SQLite and on PostgreSQL")
+    config.addinivalue_line("markers", "sqlite: of a module that runs on both, only on SQLite")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    marked = metafunc.definition.get_closest_marker
+    if "place" in metafunc.fixturenames and marked("both") and not marked("sqlite"):
+        metafunc.parametrize("place", ["sqlite", "postgresql"], indirect=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = [
+        report for report in terminalreporter.stats.get("skipped", []) if servers.MISSING in str(report.longrepr)
+    ]
+    if skipped:
+        terminalreporter.section("POSTGRESQL NOT TESTED", red=True)
+        terminalreporter.line(f"{len(skipped)} tests did not run: {skipped[0].longrepr[-1]}", red=True)
 
 
 @pytest.fixture
@@ -19,10 +43,30 @@ def now() -> datetime:
     return NOW
 
 
+@pytest.fixture(scope="session")
+def postgres(request: pytest.FixtureRequest) -> Iterator[servers.Server]:
+    """The PostgreSQL server of this run."""
+    run = getattr(request.config, "workerinput", {}).get("testrunuid", str(os.getpid()))
+    with servers.started(run[:12]) as server:
+        yield server
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Where a fresh store lies: a file, or for tests marked `both` also a database of PostgreSQL."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield tmp_path / "earful.db"
+        return
+    server: servers.Server = request.getfixturevalue("postgres")
+    url = server.fresh()
+    yield place_of(url)
+    server.drop(url)
+
+
 @pytest_asyncio.fixture
-async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    """A fresh store in a file of its own, open for the length of one test."""
-    database = Database(tmp_path / "earful.db")
+async def db(place: Place) -> AsyncIterator[Database]:
+    """A fresh store of its own, open for the length of one test."""
+    database = Database(place)
     await database.open()
     yield database
     await database.close()

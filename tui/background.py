@@ -7,7 +7,6 @@ Nothing here touches a widget: news go out as messages.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from tui.settings import Settings
 
 LOOK_SECONDS = 1.0  # how often another process's changes are looked for
-LOOK_ANYWAY = 10  # looks after which the store is asked even if its files seem untouched
+LOOK_ANYWAY = 10  # looks after which the store is asked even if it seems untouched
 TAKE_OVER_SECONDS = 5.0  # how often a screen without the lock tries to become the one that polls and sends
 
 
@@ -105,7 +104,8 @@ class Background:
 
     async def _run(self) -> None:
         try:
-            database = (await asyncio.to_thread(import_module, "store.database")).Database(self.settings.database)
+            wiring = await asyncio.to_thread(import_module, "tui.wiring")
+            database = await asyncio.to_thread(wiring.store_of, self.settings)
             await database.open()
             if self.settings.desk.watches:
                 await import_module("store.mentions").sync_watches(database, self.settings.desk.watches)
@@ -134,7 +134,7 @@ class Background:
                 async with module.Worker(database, self.settings.desk, told=log.told) as worker:
                     self._worker.set_result(worker)
                     while not self._anew.is_set():
-                        if worker.acquire():
+                        if await worker.acquire():
                             self._tell(worker="working")
                             await worker.run(self._anew, lambda event: None)
                         else:
@@ -157,9 +157,9 @@ class Background:
             await self._pause(LOOK_SECONDS)
             looks += 1
             self.read_again()
-            if (signature := self._signature()) == seen and looks % LOOK_ANYWAY:
+            if (pulse := database.pulse()) == seen and looks % LOOK_ANYWAY:
                 continue
-            seen, kinds, cases = signature, set(), set()
+            seen, kinds, cases = pulse, set(), set()
             while True:
                 sequence, found = await changes.since(database, sequence)
                 if not found:
@@ -199,15 +199,6 @@ class Background:
         if pulse != self.pulse:
             self.pulse = pulse
             self._post(PulseChanged(pulse))
-
-    def _signature(self) -> tuple[tuple[int, int], ...]:
-        """Size and time of the store's files: once a second a query would cost a hundred times more."""
-        found = []
-        for name in (self.settings.database, f"{self.settings.database}-wal"):
-            with suppress(OSError):
-                status = os.stat(name)
-                found.append((status.st_size, status.st_mtime_ns))
-        return tuple(found)
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -10,6 +10,7 @@ from platformdirs import PlatformDirs
 
 from store.domain.desk import Desk
 from store.domain.errors import BadInput
+from store.domain.place import Place, is_server, server
 from store.domain.safetext import safe_line
 from tui.desk_tables import desk_of
 from tui.toml_table import Document, Problem
@@ -23,8 +24,15 @@ class Settings:
 
     desk: Desk
     config_path: Path | None
-    database: Path
+    database: Place
     agent: str
+
+    @property
+    def file(self) -> Path:
+        """The file of the store. Raises BadInput for a store on a server."""
+        if isinstance(self.database, Path):
+            return self.database
+        raise BadInput("that works on a store in a file only; for one on a server take its own tools, such as pg_dump")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +93,19 @@ def read(config: str | None = None, database: str | None = None, agent: str | No
         desk, found = Desk(), None
     else:
         desk, found = desk_of(document.root(), path.parent), path
-    place = _database(desk.database, path.parent) if database is None else _database(database, Path.cwd())
+    place = database_named(*((desk.database, path.parent) if database is None else (database, Path.cwd())))
     who = str(safe_line(agent, limit=60)) if agent else login_name()
     return Reading(Settings(desk, found, place, who), document)
 
 
-def _database(value: str, base: Path) -> Path:
+def database_named(value: str, base: Path) -> Place:
+    """What `database` or --database names; paths are from `base`. Raises BadInput."""
     if value == "sqlite":
         return data_home()
-    if "://" in value or value.startswith("postgres"):
-        raise BadInput('this version stores in SQLite: give database = "sqlite" or the path of a file')
+    if is_server(value):
+        return server(value)
+    if "://" in value:
+        raise BadInput('the database is "sqlite", the path of a file, or postgresql://user@host/name')
     if not value or "\0" in value:
         raise BadInput("the database must be the path of a file")
     return (base / Path(value).expanduser()).absolute()

@@ -8,17 +8,31 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from sources import secrets
 from store import mentions
 from store.database import Database
+from store.domain.place import Place, Server
 from tui.settings import Settings
 
 T = TypeVar("T")
 
 
+def store_of(settings: Settings) -> Database:
+    """The store, not opened yet."""
+    return store_at(settings.database)
+
+
+def store_at(place: Place) -> Database:
+    """A store, not opened yet. Blocks where its password is in a key store. Raises BadInput where there is none."""
+    if isinstance(place, Server) and place.password:
+        return Database(place, secrets.resolve(place.password))
+    return Database(place)
+
+
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Database]:
     """The store, made where there is none, knowing the configured watches."""
-    db = Database(settings.database)
+    db = await asyncio.to_thread(store_of, settings)
     await db.open()
     try:
         if settings.desk.watches:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sqlalchemy import case, func, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import journal, threads
 from store.cases.acting import Acted, act_in, commit
 from store.cases.listing import rows_in
 from store.database import Database
+from store.dialects import dialect_of
 from store.domain.action import Assign
 from store.domain.case import CaseStatus, InboxRow, Priority
 from store.domain.errors import BadInput
@@ -51,8 +51,8 @@ async def mute(db: Database, kind: str, case_id: int, word: str, *, agent: str, 
         what = await _muted(connection, kind, standing, word)
         change = Change(standing)
         change.set(standing.changed(entering(CaseStatus.DISMISSED, reason=f"muted {kind}")))
-        new = insert(mutes).values(**what, agent=agent, at=now).on_conflict_do_nothing()
-        if (await connection.execute(new)).rowcount:
+        new = dialect_of(connection).insert(mutes).values(**what, agent=agent, at=now).on_conflict_do_nothing()
+        if (await connection.execute(new.returning(mutes.c.id))).first():
             change.keep("mute", None, what)
         return Acted(*await commit(connection, [change], "mute", agent=agent, now=now))
 
@@ -96,6 +96,7 @@ async def next_urgent(db: Database, *, agent: str, now: datetime) -> tuple[int, 
                 cases.c.id,
             )
             .limit(1)
+            .with_for_update(of=cases, skip_locked=True)  # who asks at the same moment is given the next one
         )
         case_id = (await connection.execute(first)).scalar_one_or_none()
         if case_id is None:

@@ -17,7 +17,7 @@ from store import cases
 from store.database import Database
 from store.domain.action import Reply
 from store.domain.clock import utcnow
-from store.lock import WorkerLock
+from store.lock import FileLock
 from tests.factories import land, read_mention
 from tests.faults.harness import Harness, Process, intake_faults, sending_faults
 from tests.faults.nursery import SOURCE
@@ -130,9 +130,9 @@ async def test_a_worker_that_was_asleep_is_not_overtaken(tmp_path: Path, nursery
         pid = harness.begin(kill="send_in_post:1:STOP")
         while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
             await asyncio.sleep(0.01)
-        lock = WorkerLock(tmp_path / "earful.db")
-        assert not lock.acquire()
-        assert lock.holder() == pid
+        lock = FileLock(tmp_path / "earful.db")
+        assert not await lock.acquire()
+        assert await lock.holder() == f"process {pid}"
         os.kill(pid, signal.SIGCONT)
         assert not harness.end().killed
     assert sending_faults(harness) == []

@@ -99,15 +99,15 @@ async def test_one_source_alone_and_one_that_is_not_there(db: Database, web: Ser
 
 async def test_only_one_process_polls_and_sends(db: Database, web: Server):
     async with Worker(db, desk(feed(web))) as first, Worker(db, desk(feed(web))) as second:
-        assert first.acquire()
-        assert not second.acquire()
+        assert await first.acquire()
+        assert not await second.acquire()
         for door in (second.poll_once, second.send_once):
             with pytest.raises(Conflict, match="another process"):
                 await door()
         with pytest.raises(Conflict):
             await second.run(asyncio.Event(), print)
     async with Worker(db, desk(feed(web))) as third:
-        assert third.acquire()
+        assert await third.acquire()
 
 
 async def test_a_missing_secret_is_said_loudly_and_stops_nothing_else(db: Database, web: Server):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -31,6 +30,8 @@ from store.domain.delivery import DeliveryKind, DeliveryState
 from store.domain.errors import BadInput, Conflict, NotFound
 from tests.factories import NOW, land, read_mention
 from tests.store.desk import do, open_cases, reply, row_of, snapshot, status_of
+
+pytestmark = pytest.mark.both
 
 TOMORROW = NOW + timedelta(days=1)
 
@@ -208,9 +209,9 @@ async def test_an_unknown_case_stops_the_whole_decision(db: Database) -> None:
     assert await status_of(db, case_id) is CaseStatus.NEW
 
 
-async def test_of_two_agents_who_act_at_once_exactly_one_wins(db: Database, tmp_path: Path) -> None:
+async def test_of_two_agents_who_act_at_once_exactly_one_wins(db: Database) -> None:
     """Two programs on one store, each with what it saw."""
-    other = Database(tmp_path / "earful.db")
+    other = Database(db.place)
     await other.open()
     try:
         for case_id in await open_cases(db, 50):
@@ -268,9 +269,9 @@ async def test_the_same_words_to_the_same_post_wait_until_the_first_are_settled(
     assert await reply(db, case_id, "Thanks!", "two", agent="ben") != first
 
 
-async def test_eight_presses_at_once_are_one_delivery(db: Database, tmp_path: Path) -> None:
+async def test_eight_presses_at_once_are_one_delivery(db: Database) -> None:
     (case_id,) = await open_cases(db)
-    others = [Database(tmp_path / "earful.db") for _ in range(3)]
+    others = [Database(db.place) for _ in range(3)]
     for other in others:
         await other.open()
     try:

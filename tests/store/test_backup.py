@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from store import backup, drafts, erase
-from store.database import Database, sqlite3
+from store.database import Database
 from store.domain.action import Reply
 from store.domain.delivery import DeliveryState
 from store.domain.errors import BadInput, Conflict, StoreError
-from store.lock import WorkerLock
+from store.engines.sqlite import sqlite3
+from store.lock import FileLock
 from store.outbox import listing, move
 from tests.factories import NOW, land, read_mention
 from tests.store.desk import do
@@ -98,11 +99,11 @@ async def test_nothing_is_restored_while_anybody_works_in_the_store(db: Database
     with pytest.raises(Conflict, match="open"):
         await asyncio.to_thread(backup.restore, db.path, made.path, now=NOW)
     await db.close()
-    worker = WorkerLock(db.path)
-    assert worker.acquire()
+    worker = FileLock(db.path)
+    assert worker.take()
     with pytest.raises(Conflict, match=f"process {os.getpid()}"):
         await asyncio.to_thread(backup.restore, db.path, made.path, now=NOW)
-    worker.release()
+    worker.let_go()
     await asyncio.to_thread(backup.restore, db.path, made.path, now=NOW)
 
 

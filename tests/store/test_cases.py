@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +24,8 @@ from store.domain.query import parse
 from tests.factories import NOW, land, read_mention
 from tests.hostile import PAYLOADS, harm_in
 from tests.store.desk import do, open_cases, plan, reply, row_of, statements, status_of
+
+pytestmark = pytest.mark.both
 
 HOUR = timedelta(hours=1)
 
@@ -177,13 +178,14 @@ async def test_the_views_show_what_their_names_say(db: Database) -> None:
     }
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("view", DEFAULT_VIEWS, ids=lambda view: view.name)
-async def test_a_view_is_read_by_index(db: Database, tmp_path: Path, view: View) -> None:
+async def test_a_view_is_read_by_index(db: Database, view: View) -> None:
     query = parse(view.query)
     with statements() as told:
         await cases.listing(db, query, me="ana", now=NOW, limit=60, after=(NOW, 10))
     (select,) = [each for each in told if "FROM cases" in each[0] and "ORDER BY" in each[0]]
-    steps = plan(tmp_path / "earful.db", select)
+    steps = plan(db.path, select)
     assert not [step for step in steps if step.startswith("SCAN") and "USING" not in step], steps
     if query is None or view.query.count("status:") == 1:
         assert not [step for step in steps if "TEMP B-TREE" in step], steps
@@ -314,9 +316,9 @@ async def test_the_most_urgent_free_case_comes_first_and_says_why(db: Database) 
     assert (await row_of(db, calm)).assignee is None
 
 
-async def test_two_agents_never_claim_the_same_case(db: Database, tmp_path: Path) -> None:
+async def test_two_agents_never_claim_the_same_case(db: Database) -> None:
     case_ids = await open_cases(db, 20)
-    other = Database(tmp_path / "earful.db")
+    other = Database(db.place)
     await other.open()
 
     async def claim(each: Database, agent: str) -> list[int]:

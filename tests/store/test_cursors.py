@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from store import changes, cursors
 from store.database import Database
 from store.domain.poll import Cursor
 from tests.factories import NOW, land, read_mention
+
+pytestmark = pytest.mark.both
 
 MINUTE = timedelta(minutes=1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -13,17 +12,17 @@ from store.domain.errors import BadInput, NotFound
 from tests.factories import NOW
 from tests.store.desk import open_cases
 
+pytestmark = pytest.mark.both
+
 LATER = NOW + timedelta(minutes=1)
 
 
-async def test_a_draft_keeps_its_identity_from_the_first_save_on_and_survives_a_restart(
-    db: Database, tmp_path: Path
-) -> None:
+async def test_a_draft_keeps_its_identity_from_the_first_save_on_and_survives_a_restart(db: Database) -> None:
     (case_id,) = await open_cases(db)
     first = await drafts.save(db, case_id, "ana", "we", now=NOW)
     second = await drafts.save(db, case_id, "ana", "we are\n  on it ", now=LATER)
     assert first.identity == second.identity
-    again = Database(tmp_path / "earful.db")
+    again = Database(db.place)
     await again.open()
     try:
         assert await drafts.get(again, case_id, "ana") == second

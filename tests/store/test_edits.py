@@ -6,14 +6,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import cases, mentions, outbox, raws, tables
 from store.database import Database
+from store.dialects import dialect_of
 from store.domain.action import Reply
 from store.domain.errors import BadInput
 from store.domain.mention import ReadMention
 from tests.factories import A_DAY, NOW, change, land, read_mention, rows
+
+pytestmark = pytest.mark.both
 
 HOUR = timedelta(hours=1)
 
@@ -31,8 +35,13 @@ async def texts(db: Database) -> tuple[str, list[tuple[datetime, str]]]:
 
 async def found_by(db: Database, word: str) -> int:
     """How many mentions the search index has under a word."""
-    query = text("SELECT rowid AS id FROM mention_fts WHERE mention_fts MATCH :word").bindparams(word=word)
-    return len(await rows(db, query))
+
+    async def work(connection: AsyncConnection) -> int:
+        index = dialect_of(connection).full_text
+        found = select(tables.mention.c.id).where(index.found(index.phrase((word,))))
+        return len((await connection.execute(found)).all())
+
+    return await db.read(work)
 
 
 async def test_an_edit_keeps_what_was_said_before(db: Database) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Text
 
 from store import cases, drafts, erase, insights, tables, traces, upkeep
-from store.database import Database, sqlite3
+from store.database import Database
 from store.domain.action import AddNote, Escalate, Reply, Tag
 from store.domain.case import CaseStatus
 from store.domain.delivery import DeliveryState
@@ -19,6 +19,7 @@ from store.domain.errors import EarfulError
 from store.domain.mention import NewAuthor
 from store.domain.poll import Rejected
 from store.domain.query import parse
+from store.engines.sqlite import sqlite3
 from store.outbox import listing
 from store.tables import mute
 from store.traces import Person

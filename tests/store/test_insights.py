@@ -18,6 +18,8 @@ from store.domain.insight import AnswerTimes, Count, Insights
 from store.domain.mention import UNKNOWN_AUTHOR
 from tests.factories import A_DAY, NOW, change, land, read_mention
 
+pytestmark = pytest.mark.both
+
 HOUR = timedelta(hours=1)
 WEEK = insights.period(NOW - 7 * A_DAY, NOW, UTC)
 

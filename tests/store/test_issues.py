@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from store import changes, issues, mentions, tables
 from store.database import Database
 from tests.factories import NOW, change, land, read_mention, rows
+
+pytestmark = pytest.mark.both
 
 HOUR = timedelta(hours=1)
 

@@ -10,26 +10,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from store.lock import WorkerLock
+import pytest
+
+from store.database import Database
+from store.domain.errors import StoreError
+from store.domain.place import Place, Server
+
+pytestmark = pytest.mark.both
 
 ROOT = Path(__file__).parents[2]
 
 HOLDER = """
-import sys
-from pathlib import Path
-from store.lock import WorkerLock
+import asyncio, sys
+from store.database import Database
 
-lock = WorkerLock(Path(sys.argv[1]))
-print(lock.acquire(), flush=True)
-sys.stdin.read()
-lock.release()
-print("released", flush=True)
-sys.stdin.close()
+async def hold():
+    lock = Database(sys.argv[1]).worker_lock()
+    print(await lock.acquire(), flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    await lock.release()
+    print("released", flush=True)
+
+asyncio.run(hold())
 """
 
 
 @contextmanager
-def another_process(store: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def another_process(store: Place) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A process that tried to take the lock, and whether it got it."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(store)],
@@ -49,60 +56,84 @@ def another_process(store: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
                 pipe.close()
 
 
-def test_only_one_process_holds_it(tmp_path: Path) -> None:
-    store = tmp_path / "earful.db"
-    mine = WorkerLock(store)
-    assert mine.holder() == 0
+async def test_only_one_process_holds_it(place: Place) -> None:
+    mine = Database(place).worker_lock()
+    assert await mine.holder() == ""
 
-    with another_process(store) as (other, got_it):
+    with another_process(place) as (other, got_it):
         assert got_it == "True"
-        assert not mine.acquire()
-        assert mine.holder() == other.pid
-        assert not mine.acquire()  # having looked does not free it
+        assert not await mine.acquire()
+        assert str(other.pid) in await mine.holder()
+        assert not await mine.acquire()  # having looked does not free it
+        assert not await mine.held()
 
 
-def test_it_ends_with_a_killed_process(tmp_path: Path) -> None:
-    store = tmp_path / "earful.db"
-    mine = WorkerLock(store)
+async def test_it_ends_with_a_killed_process(place: Place) -> None:
+    mine = Database(place).worker_lock()
 
-    with another_process(store) as (other, got_it):
+    with another_process(place) as (other, got_it):
         assert got_it == "True"
         other.send_signal(signal.SIGKILL)
         other.wait()
 
-        assert mine.holder() == 0
-        assert mine.acquire()
-        assert mine.holder() == os.getpid()
+        for _ in range(200):  # a server needs a moment to see it
+            if await mine.acquire():
+                break
+        assert await mine.held()
+        assert str(os.getpid()) in await mine.holder()
+    await mine.release()
 
 
-def test_a_paused_holder_is_not_overtaken(tmp_path: Path) -> None:
-    store = tmp_path / "earful.db"
-
-    with another_process(store) as (other, _):
+async def test_a_paused_holder_is_not_overtaken(place: Place) -> None:
+    with another_process(place) as (other, _):
         other.send_signal(signal.SIGSTOP)
-        assert not WorkerLock(store).acquire()
+        assert not await Database(place).worker_lock().acquire()
 
 
-def test_it_passes_on_when_released(tmp_path: Path) -> None:
-    store = tmp_path / "earful.db"
-    mine = WorkerLock(store)
-    assert mine.acquire()
-    assert mine.acquire()
+async def test_it_passes_on_when_released(place: Place) -> None:
+    mine = Database(place).worker_lock()
+    assert await mine.acquire()
+    assert await mine.acquire()
 
-    with another_process(store) as (_, got_it):
+    with another_process(place) as (_, got_it):
         assert got_it == "False"
-    mine.release()
-    mine.release()
-    with another_process(store) as (other, got_it):
+    await mine.release()
+    await mine.release()
+    with another_process(place) as (other, got_it):
         assert got_it == "True"
         assert other.stdin is not None
         assert other.stdout is not None
         other.stdin.close()
         assert other.stdout.readline().strip() == "released"
-        assert mine.acquire()
+        other.wait()
+        assert await mine.acquire()
+    await mine.release()
 
 
-def test_the_lock_file_is_private(tmp_path: Path) -> None:
-    WorkerLock(tmp_path / "earful.db").acquire()
+async def test_a_lock_that_the_server_took_away_is_lost(place: Place, request: pytest.FixtureRequest) -> None:
+    if not isinstance(place, Server):
+        return
+    mine, other = Database(place).worker_lock(), Database(place).worker_lock()
+    assert await mine.acquire()
+    request.getfixturevalue("postgres").run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'earful worker %'"
+    )
+
+    assert not await mine.held()
+    assert await other.acquire()
+    assert not await mine.acquire()
+    await other.release()
+
+
+async def test_a_server_that_is_not_there_is_said_so() -> None:
+    with pytest.raises(StoreError, match="cannot be reached"):
+        await Database("postgresql://ana@127.0.0.1:1/earful").worker_lock().acquire()
+
+
+@pytest.mark.sqlite
+async def test_the_lock_file_is_private(tmp_path: Path) -> None:
+    lock = Database(tmp_path / "earful.db").worker_lock()
+    await lock.acquire()
 
     assert (tmp_path / "earful.db.worker").stat().st_mode & 0o777 == 0o600
+    await lock.release()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -19,6 +18,8 @@ from store.tables import attempt
 from store.tables import cases as case_table
 from tests.factories import NOW, land, read_mention
 from tests.store.desk import do, open_cases, plan, reply, row_of, statements, status_of
+
+pytestmark = pytest.mark.both
 
 HELD, QUEUED, SENDING, SENT, FAILED, UNKNOWN, PERSON, WITHDRAWN = DeliveryState
 A_MINUTE = timedelta(minutes=1)
@@ -82,8 +83,8 @@ async def test_a_move_from_what_is_no_longer_so_is_a_conflict(db: Database) -> N
     assert await outbox.get(db, stale.id) == same_state
 
 
-async def test_of_two_senders_one_gets_it(db: Database, tmp_path: Path) -> None:
-    other = Database(tmp_path / "earful.db")
+async def test_of_two_senders_one_gets_it(db: Database) -> None:
+    other = Database(db.place)
     await other.open()
     try:
         for case_id in await open_cases(db, 10):
@@ -292,10 +293,11 @@ async def test_a_hostile_handle_is_harmless_in_the_outbox(db: Database) -> None:
     assert "\x1b" not in one.to
 
 
-async def test_the_courier_finds_its_work_by_index(db: Database, tmp_path: Path) -> None:
+@pytest.mark.sqlite
+async def test_the_courier_finds_its_work_by_index(db: Database) -> None:
     for look in (outbox.due(db, now=NOW), outbox.release_held(db, now=NOW), outbox.recover(db, now=NOW)):
         with statements() as told:
             await look
-        steps = [step for each in told for step in plan(tmp_path / "earful.db", each)]
+        steps = [step for each in told for step in plan(db.path, each)]
         assert any("delivery_due" in step for step in steps)
         assert not any(step.startswith("SCAN delivery") and "USING" not in step for step in steps)

@@ -17,6 +17,8 @@ from store.domain.mention import NewAuthor, ReadMention
 from store.domain.poll import PollLine, Rejected
 from tests.factories import A_DAY, NOW, change, land, read_mention, rows
 
+pytestmark = pytest.mark.both
+
 HOUR = timedelta(hours=1)
 
 

@@ -23,6 +23,8 @@ from tests.factories import NOW, change, land, read_mention
 from tests.queries import queries
 from tests.store.search_world import KNOWN, OF_CASES, SEEN, VALUES, World
 
+pytestmark = pytest.mark.both
+
 
 async def mentions_found(db: Database, query: str | Node, *, me: str = "ana", now: datetime = NOW) -> list[int]:
     """Ids of the mentions that `search.condition` is true of."""
@@ -52,11 +54,13 @@ async def cases_found(db: Database, query: str | Node, *, me: str = "ana", now: 
 Filled = tuple[asyncio.Runner, Database, World]
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     """One filled store for all random queries, on a loop of its own."""
     with asyncio.Runner() as runner:
-        world, db = World(), Database(tmp_path_factory.mktemp("search") / "earful.db")
+        file = tmp_path_factory.mktemp("search") / "earful.db"
+        world = World()
+        db = Database(file if request.param == "sqlite" else request.getfixturevalue("postgres").fresh())
         runner.run(db.open())
         runner.run(world.fill(db))
         yield runner, db, world
@@ -120,6 +124,7 @@ async def test_the_index_keeps_every_word_of_every_script_as_it_is(db: Database)
     assert await db.write(work) == set(folded_words(said))
 
 
+@pytest.mark.sqlite
 async def test_nothing_of_what_was_forgotten_is_left_in_the_index(db: Database) -> None:
     await land(db, *[read_mention(f"secretword number{number}") for number in range(50)])
 
@@ -132,6 +137,17 @@ async def test_nothing_of_what_was_forgotten_is_left_in_the_index(db: Database) 
 
     await db.write(forget)
     assert not any(b"ecretword" in block for block in await db.read(kept))
+
+
+async def test_no_word_of_what_was_forgotten_is_proposed(db: Database) -> None:
+    await land(db, read_mention("secretword one"), read_mention("one"))
+
+    async def forget(connection: AsyncConnection) -> set[str]:
+        await search.forget(connection, [1])
+        await search.scrub(connection)
+        return set((await connection.execute(text("SELECT term FROM mention_words"))).scalars())
+
+    assert await db.write(forget) == {"one"}
 
 
 HOSTILE = ["'", "''; DROP TABLE mention; --", "a' OR '1'='1", "%", "_", "\\", "*", ":x", "?1", "NEAR(", "{title}", ")("]
@@ -238,6 +254,7 @@ async def test_a_misspelling_with_thousands_of_candidates_runs(db: Database) -> 
     assert await mentions_found(db, "title:acme~2") == []
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("query", ["status:new,open", "assignee:me -status:done", "assignee:none status:new"])
 async def test_the_views_of_the_inbox_use_the_indexes_of_cases_and_no_mention(db: Database, query: str) -> None:
     plan = await plan_of(db, query)

@@ -34,6 +34,8 @@ from store.domain.errors import BadInput, Conflict, EarfulError, NotFound
 from tests.factories import NOW, land, read_mention
 from tests.store.desk import do, open_cases, reply, row_of, snapshot, status_of
 
+pytestmark = pytest.mark.both
+
 LATER = NOW + timedelta(minutes=1)
 WINDOW = timedelta(seconds=15)
 
@@ -52,13 +54,13 @@ async def send(db: Database, delivery_id: int, *states: DeliveryState) -> None:
         await outbox.move(db, await outbox.get(db, delivery_id), state, now=NOW, error="refused")
 
 
-async def test_one_undo_takes_back_2000_cases_also_after_a_restart(db: Database, tmp_path: Path) -> None:
+async def test_one_undo_takes_back_2000_cases_also_after_a_restart(db: Database) -> None:
     case_ids = await open_cases(db, 2_000)
     await do(db, Assign("ben"), *case_ids[::2], agent="ben")
     before = await snapshot(db, case_ids)
     await do(db, Done(), *case_ids)
     done = await snapshot(db, case_ids)
-    again = Database(tmp_path / "earful.db")
+    again = Database(db.place)
     await again.open()
     try:
         undone = await cases.undo(again, agent="ana", now=LATER)

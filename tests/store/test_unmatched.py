@@ -11,6 +11,8 @@ from store.database import Database
 from store.domain.seen import Unmatched
 from tests.factories import NOW, land, read_mention, rows
 
+pytestmark = pytest.mark.both
+
 AGO = timedelta(days=1)
 
 

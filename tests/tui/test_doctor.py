@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
 
-from store.database import Database, sqlite3
+from store.database import Database
 from store.domain.action import Reply
 from store.domain.clock import utcnow
+from store.engines.sqlite import sqlite3
 from tests.factories import read_mention
 from tests.servers import Server, text
 from tests.tui.command import Earful
@@ -143,12 +144,13 @@ def test_a_missing_database_of_time_zones_is_named() -> None:
     assert doctor_machine.zones().level == OK
 
 
-def test_an_old_sqlite_is_named(tmp_path: Path) -> None:
+def test_an_old_sqlite_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tui.cli.doctor import _store
 
     async def examined() -> list[str]:
+        for module in ("engines", "dialects"):
+            monkeypatch.setattr(f"store.{module}.sqlite.wal_is_safe", lambda version: False)
         db = Database(tmp_path / "earful.db")
-        db.wal = False
         await db.open()
         try:
             return [f"{found.level} {found.what} {found.fix}" async for found in _store(db)]

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from store.domain.desk import Department, MailServer, ReadingChoice, Role, Rule, SourceConfig, View
 from store.domain.errors import BadInput
+from store.domain.place import Server
 from tests.tui.command import ROOT
 from tui.settings import Settings, load, read
 from tui.toml_lines import lines_of
@@ -208,12 +209,26 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             load(str(tmp_path / name))
 
 
-@pytest.mark.parametrize("name", ["postgresql://db/earful", "postgres://db", "mysql://db", ""])
-def test_only_sqlite_stores(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    ["postgres://db", "postgresql://db:port/earful", "mysql://db/earful", "postgresql://ana:hunter2@db/earful", ""],
+)
+def test_what_is_no_place_for_a_store(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInput):
         load(str(written(tmp_path, f'database = "{name}"')))
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInput) as told:
         load(str(written(tmp_path, "")), name)
+    assert "hunter2" not in str(told.value)
+
+
+def test_a_store_on_a_server(tmp_path: Path) -> None:
+    """Its password is a reference and in nothing that is shown."""
+    address = "postgresql://ana:env:DB_PASSWORD@db.example:5433/earful?sslmode=require"
+    found = load(str(written(tmp_path, f'database = "{address}"'))).database
+    assert isinstance(found, Server)
+    assert str(found) == "postgresql://ana@db.example:5433/earful?sslmode=require"
+    assert found.password == "env:DB_PASSWORD"
+    assert load(str(written(tmp_path, "")), "postgres://db/earful").database == Server("postgresql://db/earful")
 
 
 def test_where_things_lie(tmp_path: Path) -> None:

@@ -238,6 +238,12 @@ def restore(parser: ArgumentParser) -> None:
     agent(parser)
 
 
+def copy(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--to", metavar="DATABASE", required=True, help="an empty database: postgresql://user@host/name, or a new file"
+    )
+
+
 def sources(parser: ArgumentParser) -> None:
     parser.add_argument("type", metavar="TYPE", nargs="?", help="all that one type takes")
 

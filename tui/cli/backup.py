@@ -29,7 +29,7 @@ def backup(call: Call) -> int:
             call.out.tell(f"{done * 100 // max(pages, 1)}% copied")
 
     target = Path(call.args.file).expanduser()
-    made = copies.make(call.settings.database, target, now=call.now, replace=call.args.replace, tell=tell)
+    made = copies.make(call.settings.file, target, now=call.now, replace=call.args.replace, tell=tell)
     if call.out.json:
         call.out.record(_record(made))
     else:
@@ -40,7 +40,7 @@ def backup(call: Call) -> int:
 
 
 def restore(call: Call) -> int:
-    store, file = call.settings.database, Path(call.args.file).expanduser().absolute()
+    store, file = call.settings.file, Path(call.args.file).expanduser().absolute()
     aside, erased_since = copies.restore(store, file, now=call.now)
     again = with_store(call.settings, lambda db: _erase_again(call, db, erased_since)) if erased_since else 0
     found = copies.check(store)

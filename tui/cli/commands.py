@@ -271,6 +271,15 @@ COMMANDS: dict[str, Command] = {
                 "earful watch suggest acme",
             ),
         ),
+        Command(
+            "copy",
+            MEND,
+            "--to DATABASE",
+            "the whole store into another database",
+            "copy:copy",
+            arguments.copy,
+            ("earful copy --to postgresql://earful@db.example/earful",),
+        ),
         Command("check", MEND, "", "lint the configuration, run its examples", "check:check", arguments.nothing),
         Command(
             "sources",

@@ -49,7 +49,7 @@ async def settle(settings: Settings, db: Database, ids: Sequence[int], out: Outp
     told: dict[int, DeliveryState] = {}
     async with Worker(db, settings.desk, told=log.told) as worker:
         while True:
-            if worker.acquire():
+            if await worker.acquire():
                 await worker.send_once()
             found = [await outbox.get(db, delivery_id) for delivery_id in ids]
             for delivery in found:

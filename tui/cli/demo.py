@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sources.demo import fill, world
 from store.domain.errors import BadInput
+from store.domain.place import is_server
 from tui.cli.call import DONE, Call
 from tui.cli.inbox import print_inbox
 from tui.cli.start import has_screen
@@ -17,6 +18,8 @@ from tui.wiring import with_store
 def demo(call: Call) -> int:
     """With --database the store is kept there, and must be a new one."""
     if call.args.database is not None:
+        if is_server(call.args.database):
+            raise BadInput("the demo is kept in a file: give --database a path, or leave it out")
         path = Path(call.args.database).absolute()
         if path.exists() and path.stat().st_size:
             raise BadInput(f"{path} is there already; the demo fills a new store only")

@@ -18,7 +18,6 @@ from store.domain.delivery import DeliveryState
 from store.domain.desk import Department, Desk, SourceConfig
 from store.domain.errors import BadInput, EarfulError
 from store.domain.poll import Cursor
-from store.lock import WorkerLock
 from tui.cli import doctor_machine
 from tui.cli.call import Call
 from tui.cli.findings import FAIL, OK, WARN, Finding, report
@@ -67,9 +66,8 @@ async def _findings(call: Call, db: Database) -> AsyncIterator[Finding]:
     async for finding in _store(db):
         yield finding
     yield await _outbox(db, call.now)
-    holder = WorkerLock(db.path).holder()
-    if holder:
-        yield Finding(OK, "worker", f"process {holder} polls and sends")
+    if holder := await db.worker_lock().holder():
+        yield Finding(OK, "worker", f"{holder} polls and sends")
     else:
         yield Finding(WARN, "worker", "nobody polls and sends now", "open the inbox, or run `earful worker`")
     skews: list[timedelta] = []
@@ -96,15 +94,13 @@ async def _store(db: Database) -> AsyncIterator[Finding]:
     found = await health.examine(db)
     if found.damage:
         fix = "end every earful, then `earful restore` a backup"
-        yield Finding(FAIL, "store", f"{db.path} is damaged: {found.damage[0]}", fix)
+        yield Finding(FAIL, "store", f"{db.place} is damaged: {found.damage[0]}", fix)
     else:
-        words = f"{db.path}: {found.size / 1e6:.1f} MB, schema {found.schema}, undamaged"
+        words = f"{db.place}: {found.size / 1e6:.1f} MB, schema {found.schema}, {found.checked}"
         yield Finding(OK, "store", words)
-    if found.wal_safe:
-        yield Finding(OK, "SQLite", f"{found.sqlite}, journal mode {found.journal_mode}")
-    else:
-        words = f"{found.sqlite} can lose commits in WAL mode, so the slower {found.journal_mode} is used"
-        yield Finding(WARN, "SQLite", words, "install SQLite 3.51.3 or later (on Linux: pip install pysqlite3)")
+    yield Finding(OK, found.software, found.version)
+    for trouble in found.troubles:
+        yield Finding(FAIL if trouble.grave else WARN, trouble.what, trouble.words, trouble.advice)
 
 
 async def _outbox(db: Database, now: datetime) -> Finding:

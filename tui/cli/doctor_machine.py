@@ -25,11 +25,13 @@ OTHERS_READ, OTHERS_WRITE = 0o077, 0o022
 
 def machine(settings: Settings, *, now: datetime) -> Iterator[Finding]:
     """Before the store is opened, which makes it private again."""
-    yield from files(settings.database)
-    yield disk(settings.database.parent)
+    store = settings.database
+    if isinstance(store, Path):  # a server's files are its own
+        yield from files(store)
+        yield disk(store.parent)
+        yield backups(store, now=now)
     yield zones()
     yield log_file(settings)
-    yield backups(settings.database, now=now)
 
 
 def files(store: Path) -> Iterator[Finding]:

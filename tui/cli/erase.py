@@ -24,6 +24,8 @@ def erase(call: Call) -> int:
 
 
 async def _erase(call: Call, db: Database) -> int:
+    if not isinstance(call.settings.database, Path):
+        raise BadInput("erasing looks through the store's file byte by byte; it cannot do that on a server yet")
     who, out = call.args.author.strip(), call.out
     found = await erasing.find(db, who, call.args.network)
     if not found:

@@ -31,7 +31,7 @@ def poll(call: Call) -> int:
 
     async def work(db: Database) -> int:
         async with Worker(db, desk, told=log.told) as worker:
-            if not worker.acquire():
+            if not await worker.acquire():
                 await cursors.make_due(db, now=call.now, source=args.source)
                 out.tell("another process polls this store; it was asked to do so now")
                 return DONE
@@ -60,7 +60,7 @@ def print_poll(line: PollLine, out: Output) -> None:
 def send(call: Call) -> int:
     async def work(db: Database) -> int:
         async with Worker(db, call.settings.desk, told=log.told) as worker:
-            if not worker.acquire():
+            if not await worker.acquire():
                 call.out.tell("another process sends for this store already")
                 return NOTHING
             moved = await worker.send_once()

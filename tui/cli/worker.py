@@ -13,7 +13,6 @@ from store.database import Database
 from store.domain.delivery import Delivery
 from store.domain.errors import EarfulError
 from store.domain.poll import PollLine
-from store.lock import WorkerLock
 from tui import log
 from tui.cli.call import DONE, FAILED, Call
 from tui.cli.delivering import print_delivery
@@ -70,7 +69,7 @@ async def _once(call: Call, db: Database, stop: asyncio.Event) -> int:
 async def _on_and_on(call: Call, db: Database, stop: asyncio.Event) -> None:
     """A changed configuration is taken up as it comes; one with mistakes is told and the old one goes on."""
     call.out.tell(f"earful worker (process {os.getpid()}) polls and sends for {call.settings.database}")
-    settings, changes, lock = call.settings, Changes(call.settings), WorkerLock(db.path)
+    settings, changes, lock = call.settings, Changes(call.settings), db.worker_lock()
     try:
         while not stop.is_set():
             anew = asyncio.Event()
@@ -80,7 +79,7 @@ async def _on_and_on(call: Call, db: Database, stop: asyncio.Event) -> None:
             settings = await looking or settings
             log.use(settings)
     finally:
-        lock.release()
+        await lock.release()
     call.out.tell("earful worker stopped")
 
 

