@@ -245,7 +245,7 @@ def _understood(answer: JsonObject, own: str, *, direct: bool) -> tuple[list[New
     users = users_of(answer)
     found: list[NewMention] = []
     rejected: list[Rejected] = []
-    for item in answer.get("data") or ():
+    for item in _items(answer):
         try:
             found.append(from_post(item, users, own=own, direct=direct))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -275,13 +275,18 @@ def _is_past(name: str, now: datetime) -> bool:
         return False
 
 
+def _items(answer: JsonObject) -> list[Any]:
+    data = answer.get("data")
+    return data if isinstance(data, list) else []
+
+
 def _meta(got: Got) -> JsonObject:
     meta = got.data.get("meta")
     return meta if isinstance(meta, dict) else {}
 
 
 def _by_id(answer: JsonObject) -> dict[str, Any]:
-    return {fields.identifier(one.get("id")): one for one in answer.get("data") or () if isinstance(one, dict)}
+    return {fields.identifier(one.get("id")): one for one in _items(answer) if isinstance(one, dict)}
 
 
 def _last_version(item: JsonObject) -> str:

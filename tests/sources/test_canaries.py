@@ -29,6 +29,7 @@ from tests.sources.fake_mail import MailBoxes, MailHouse, open_house
 from tests.sources.samples import Sample, samples
 from tests.sources.test_mail import config, polled
 from tests.tui.command import Earful
+from tui import crash
 from tui.cli import main
 
 SAMPLES = {sample.type: sample for sample in samples()}
@@ -197,7 +198,7 @@ def test_no_secret_of_a_source_is_printed_or_kept(
         for _ in range(3):
             earful("poll", "--once")
         earful("doctor", "--online")
-        for case in earful("inbox", "--limit", "2"):
+        for case in earful("inbox", "--limit", "1"):
             earful("reply", str(case["id"]), "--text", "sorry", "--now")
             earful("show", str(case["id"]))
         earful("send", "--once")
@@ -247,3 +248,11 @@ def test_a_server_that_says_a_secret_back_is_not_quoted() -> None:
     told = str(Refused(f"no {secret.reveal()} and {canary('token').replace(':', '%3A')}"))
     assert told == "no Bearer ... and ..."
     assert str(Refused("no Bearer at all")) == "no Bearer at all"
+
+
+def test_not_even_a_crash_tells_it(home: Earful) -> None:
+    secret = Secret(canary("token"))
+    secret.reveal()
+    path = Path(crash.keep(RuntimeError(f"at https://a.b/{secret.reveal()}/c")))
+    assert home.home in path.parents
+    assert "RuntimeError: at https://a.b/.../c" in path.read_text()

@@ -21,7 +21,8 @@ import pytest
 from sqlalchemy import Text, select
 
 from sources import registry
-from sources.errors import SourceError
+from sources.adapters import fields
+from sources.errors import BadAnswer, SourceError
 from sources.http import Http
 from sources.intake import Intake
 from sources.keep import Keep
@@ -34,6 +35,7 @@ from store.domain.desk import Desk, SourceConfig, Watch
 from store.domain.poll import PollLine
 from store.domain.secret import Secret
 from store.tables import author, cases, mention, mention_version, rejected, unmatched
+from tests.factories import land
 from tests.hostile import harm_in
 from tests.servers import Reply, Seen, Server, json_reply
 from tests.sources.mutations import seeds, wrong
@@ -251,3 +253,19 @@ async def test_pages_without_end_come_to_an_end(sample: Sample, empty: bool, db:
             await life.poll()
         await life.http.close()
         assert len(server.seen) < 100
+
+
+def test_a_place_that_no_address_can_carry_is_not_kept() -> None:
+    assert [fields.place(given) for given in ("abc=", "", None, 7)] == ["abc=", "", "", ""]
+    assert fields.parameter("https://a.b/c?max_id=9&x=1", "max_id") == "9"
+    for bad in ("a\x00", "\ud800", "x" * 5_000):
+        with pytest.raises(BadAnswer):
+            fields.place(bad)
+    with pytest.raises(BadAnswer):
+        fields.parameter("https://[::1?max_id=9", "max_id")
+
+
+async def test_half_a_pair_in_a_bookmark_is_stored(db: Database) -> None:
+    await land(db, source="it", stream="s", bookmark={"\ud800": ["\udfff", "é😀"]})
+    (cursor,) = await cursors.all_of(db)
+    assert cursor.bookmark == {"\ud800": ["\udfff", "é😀"]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def mail(chance: random.Random) -> bytes:
 
 async def test_wrong_mails(db: Database) -> None:
     intake = Intake(db, DESK)
-    for seed in seeds(20):
+    for seed in seeds(6):
         chance = random.Random(f"mail {seed}")
         mentions, rejected = [], []
         for number in range(10):
@@ -175,7 +176,7 @@ class LyingBoxes(MailBoxes):
 async def test_a_mail_server_that_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAIL_PASSWORD", "s3cret-pass")
     monkeypatch.setattr(mail_imap, "COMMAND_SECONDS", 0.4)
-    for seed in seeds(3):
+    for seed in seeds():
         db = Database(tmp_path / f"{seed}.db")
         await db.open()
         async with open_house(LyingBoxes()) as house:
@@ -194,3 +195,27 @@ async def test_a_mail_server_that_lies(tmp_path: Path, monkeypatch: pytest.Monke
         await db.close()
         assert not found, (seed, found[:5])
         assert not any(line.error for line in lines), (seed, lines)
+
+
+@pytest.mark.parametrize(
+    "flood", [b"{0}\r\n" * 300_000, b"* SEARCH " + b"9" * 5_000 + b"\r\n" * 10], ids=["literals", "numbers"]
+)
+async def test_a_flood_of_little_things(db: Database, monkeypatch: pytest.MonkeyPatch, flood: bytes) -> None:
+    """Each of them is within its bounds; together they would keep everybody else waiting."""
+    monkeypatch.setenv("MAIL_PASSWORD", "s3cret-pass")
+
+    class Flood(_Session):
+        async def on_search(self, command: str) -> None:
+            self.writer.write(flood)
+
+    class Floods(MailBoxes):
+        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with suppress(OSError):
+                await Flood(self, reader, writer).run()
+            writer.close()
+
+    async with open_house(Floods()) as house:
+        began = time.monotonic()
+        (line,) = await polled(db, config(house))
+    assert time.monotonic() - began < SLOWEST
+    assert "unexpected" not in line.error
