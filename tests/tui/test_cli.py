@@ -71,7 +71,7 @@ def test_every_command_is_there() -> None:
         (["inbox", "--search", "auhtor:ana"], "author"),
         (["inbox", "--config", "missing.toml"], "missing.toml"),
         (["inbox", "--config", "."], "cannot read the configuration"),
-        (["--database", "postgresql://db/earful", "inbox"], "SQLite"),
+        (["--database", "mysql://db/earful", "inbox"], "postgresql://user@host/name"),
         (["show"], "required: ID"),
         (["show", "x"], "not the number of a case"),
         (["show", "-1"], "case"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import tomlkit
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store.domain.desk import Department, MailServer, ReadingChoice, Role, Rule, SourceConfig, View
@@ -274,6 +274,7 @@ VALUE = st.one_of(
 )
 
 
+@settings(deadline=None)  # a busy machine is no error
 @given(
     st.dictionaries(
         KEY,
