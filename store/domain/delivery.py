@@ -30,12 +30,14 @@ class DeliveryState(StrEnum):
 
 MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.HELD: frozenset({DeliveryState.QUEUED, DeliveryState.WITHDRAWN}),
-    DeliveryState.QUEUED: frozenset({DeliveryState.SENDING, DeliveryState.WITHDRAWN, DeliveryState.FAILED}),
+    DeliveryState.QUEUED: frozenset(
+        {DeliveryState.SENDING, DeliveryState.WITHDRAWN, DeliveryState.FAILED, DeliveryState.PERSON}
+    ),
     DeliveryState.SENDING: frozenset(
         {DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.UNKNOWN, DeliveryState.QUEUED}
     ),
     DeliveryState.UNKNOWN: frozenset({DeliveryState.SENT, DeliveryState.QUEUED, DeliveryState.PERSON}),
-    DeliveryState.PERSON: frozenset({DeliveryState.SENT, DeliveryState.QUEUED, DeliveryState.FAILED}),
+    DeliveryState.PERSON: frozenset({DeliveryState.SENT, DeliveryState.QUEUED, DeliveryState.WITHDRAWN}),
     DeliveryState.SENT: frozenset(),
     DeliveryState.FAILED: frozenset({DeliveryState.QUEUED, DeliveryState.WITHDRAWN}),
     DeliveryState.WITHDRAWN: frozenset({DeliveryState.HELD}),
