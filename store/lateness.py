@@ -34,11 +34,12 @@ async def since(db: Database, one: Delivery) -> Since:
             return Since(decided_at)
         mine = select(delivery.c.remote_id).where(delivery.c.case_id == one.case_id)
         back = and_(mention.c.ours, mention.c.native_id.in_(mine))
+        parent = mention.c.id == one.mention_id
         query = select(mention.c.ours, mention.c.deleted_at).where(
             mention.c.case_id == one.case_id,
             or_(
-                and_(mention.c.id == one.mention_id, mention.c.deleted_at > decided_at),
-                and_(mention.c.seen_at > decided_at, mention.c.deleted_at.is_(None), ~back),
+                and_(parent, mention.c.deleted_at > decided_at),
+                and_(~parent, mention.c.seen_at > decided_at, mention.c.deleted_at.is_(None), ~back),
             ),
         )
         rows = (await connection.execute(query)).all()
