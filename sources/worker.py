@@ -80,6 +80,10 @@ class Worker:
         """Whether this process polls and sends now. Takes the lock where it is free."""
         return await self._lock.acquire()
 
+    async def holder(self) -> str:
+        """Who polls and sends now, in words; "" where nobody does."""
+        return await self._lock.holder()
+
     def channel(self, source: str) -> Channel | None:
         """The part of a source that can answer; None where it cannot, or is not configured."""
         adapter = self._sources[source].adapter if source in self._sources else None
@@ -133,7 +137,7 @@ class Worker:
 
     async def _hold(self) -> None:
         if not await self._lock.acquire():
-            who = f"another process ({await self._lock.holder() or 'just gone'})"
+            who = f"another process ({await self.holder() or 'just gone'})"
             raise Conflict(f"{who} polls and sends for this store; leave it to that one, or end it")
 
     async def _guard(self, stop: asyncio.Event) -> None:
