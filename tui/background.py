@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 1.0  # how often another process's changes are looked for
 LOOK_ANYWAY = 10  # looks after which the store is asked even if it seems untouched
 FEEL_SECONDS = 1.0  # how long somebody who leaves waits to hear what is in the outbox
-TAKE_OVER_SECONDS = 3.0  # how often a screen without the lock tries to become the one that polls and sends
+TAKE_OVER_SECONDS = 2.0  # how often a screen without the lock tries to become the one that polls and sends
 
 
 class Background:
