@@ -152,7 +152,8 @@ async def move(
     (if it has no newer one). Raises Conflict when it moved meanwhile, BadInput for a move that MOVES does not know.
 
     `error` is what this move says: the last one is forgotten. A person who sends again what had failed or was in doubt
-    starts counting attempts and absences anew. To call a delivery back use `store.cases.undo`, which puts the case back too.
+    starts counting attempts and absences anew. To call a delivery back use `store.cases.undo`, which puts the case
+    back too.
     """
 
     async def work(connection: AsyncConnection) -> Delivery:
@@ -171,11 +172,13 @@ async def move(
             await drafts.taken(connection, delivery.case_id, delivery.agent, delivery.text)
         if to is not delivery.state:
             await _tell_the_case(connection, moved, now=now)
-        if moved.kind is DeliveryKind.REPLY and delivery.state is DeliveryState.PERSON and to is DeliveryState.WITHDRAWN:
+        if (
+            moved.kind is DeliveryKind.REPLY
+            and delivery.state is DeliveryState.PERSON
+            and to is DeliveryState.WITHDRAWN
+        ):
             # The same words under the same identity: should it have arrived after all, a network may know it by that.
-            await drafts.put_back(
-                connection, moved.case_id, moved.agent, moved.text, identity=moved.identity, now=now
-            )
+            await drafts.put_back(connection, moved.case_id, moved.agent, moved.text, identity=moved.identity, now=now)
         return moved
 
     return await db.write(work)

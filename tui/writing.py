@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tui.shell import Earful
     from tui.widgets.composer import Composer, Kind, Length
 
+
 class Writing:
     """`detail` is the case as it is on screen; `basis` is how it was when the agent last knew all of it."""
 

@@ -127,11 +127,14 @@ async def test_a_network_that_is_out_of_reach_is_looked_for_until_the_answer_exp
     monkeypatch.setattr(module, "utcnow", lambda: utcnow() + timedelta(hours=25))
     waits = await rounds(db, courier, reply, 1)
     assert (waits.state, len(network.posts)) == (DeliveryState.PERSON, 12)
-    assert "could not leave for 25 h" in waits.error and "no connection" in waits.error
+    assert "could not leave for 25 h" in waits.error
+    assert "no connection" in waits.error
     again = await outbox.move(db, waits, DeliveryState.QUEUED, now=module.utcnow(), due_at=module.utcnow())
     assert again.attempts == 0
     network.sends = [Receipt("remote-1")]
-    assert (await rounds(db, courier, reply, 1)).state is DeliveryState.SENT, "a person said so, which is a new decision"
+    assert (await rounds(db, courier, reply, 1)).state is DeliveryState.SENT, (
+        "a person said so, which is a new decision"
+    )
 
 
 async def test_nobody_is_kept_waiting_longer_than_an_answer_is_good_for(db: Database):
@@ -182,7 +185,8 @@ async def test_what_leaves_late_into_a_case_that_moved_on_is_a_persons(
         kept = await outbox.move(db, ended, DeliveryState.WITHDRAWN, now=utcnow())
         assert kept.state is DeliveryState.WITHDRAWN
         draft = await drafts.get(db, first.case_id, "ana")
-        assert draft is not None and draft.text == "sorry!"
+        assert draft is not None
+        assert draft.text == "sorry!"
     else:
         assert (ended.state, network.posts) == (DeliveryState.SENT, [first.identity])
         if happened == "our own":
