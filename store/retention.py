@@ -104,7 +104,8 @@ def _too_old(until: _Until) -> Select[Any]:
 async def _next(connection: AsyncConnection, *, until: _Until, place: tuple[datetime, int]) -> Sequence[Row[Any]]:
     """As many as a step may take at most, oldest first, after `place`."""
     at, last = place
-    behind = or_(mention.c.created_at > at, and_(mention.c.created_at == at, mention.c.id > last))
+    # So that an index walks there: with an OR over both, SQLite would gather and sort all that is left.
+    behind = and_(mention.c.created_at >= at, or_(mention.c.created_at > at, mention.c.id > last))
     rows: Sequence[Row[Any]] = (await connection.execute(_too_old(until).where(behind).limit(MOST))).all()
     return rows
 
