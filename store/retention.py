@@ -23,7 +23,7 @@ from store.domain.delivery import SETTLED
 from store.domain.desk import Retention
 from store.domain.gone import Gone
 from store.domain.mention import UNKNOWN_AUTHOR
-from store.steps import MOST, Pace, step
+from store.steps import Pace, step
 from store.tables import author, cases, delivery, journal, mention, mention_raw, mention_watch, poll, rejected, watch
 from store.types import UtcDateTime
 
@@ -42,8 +42,10 @@ async def keep(db: Database, retention: Retention, watches: Mapping[str, timedel
     if until is not None:
         place, pace = (NEVER, 0), Pace()
         while found := await db.read(partial(_next, until=until, place=place)):
-            taken, count = await pace.step(db, partial(_words, until=until, found=found, now=now))
-            gone.mentions, place = gone.mentions + count, (found[taken - 1].created_at, found[taken - 1].id)
+            place = found[-1].created_at, found[-1].id
+            while found:
+                taken, count = await pace.step(db, partial(_words, until=until, found=found, now=now))
+                gone.mentions, found = gone.mentions + count, found[taken:]
     for kept, table, name in (
         (retention.raw, mention_raw, "raws"),
         (retention.raw, rejected, "raws"),
@@ -102,11 +104,11 @@ def _too_old(until: _Until) -> Select[Any]:
 
 
 async def _next(connection: AsyncConnection, *, until: _Until, place: tuple[datetime, int]) -> Sequence[Row[Any]]:
-    """As many as a step may take at most, oldest first, after `place`."""
+    """The next ones after `place`, oldest first."""
     at, last = place
     # So that an index walks there: with an OR over both, SQLite would gather and sort all that is left.
     behind = and_(mention.c.created_at >= at, or_(mention.c.created_at > at, mention.c.id > last))
-    rows: Sequence[Row[Any]] = (await connection.execute(_too_old(until).where(behind).limit(MOST))).all()
+    rows: Sequence[Row[Any]] = (await connection.execute(_too_old(until).where(behind).limit(ROWS_A_STEP))).all()
     return rows
 
 
