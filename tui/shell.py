@@ -245,7 +245,7 @@ class Earful(App[int]):
             elif pulse.unsent:
                 told.append("It stays in the outbox and goes out when earful runs again.")
             if pulse.stuck:
-                told.append(f"What may have arrived waits in its case until you decide ({self.key_of('case.settle')}).")
+                told.append(f"What needs you waits in its case until you decide ({self.key_of('case.settle')}).")
             if not await self.ask(ConfirmScreen("Leave?", told, verb="leave")):
                 return
         self.exit(return_code=0)

@@ -21,7 +21,7 @@ from tests.store.test_lock import another_process
 from tests.tui.command import Earful
 from tests.tui.desk import CAN_ANSWER, go_on, press, store, thread
 from tests.tui.desk import place as status_line
-from tests.tui.test_inbox import DESK, running, seed, until
+from tests.tui.test_inbox import DESK, lines, running, seed, until
 from tui import background
 from tui.modals.confirm import ConfirmScreen
 from tui.screens.inbox import InboxScreen
@@ -48,6 +48,7 @@ async def test_on_the_case_the_first_in_the_way_is_decided_about_first(path: Pat
         await one_behind_the_other(db, 1)
     async with running(path, desk=CAN_ANSWER) as (app, pilot):
         await until(pilot, lambda: "1 sending, 1 needs you" in status_line(app))
+        assert "·?" in lines(app)[0], "what waits behind it does not hide it"
         await press(pilot, "enter")
         assert any(WHY[:40] in line for line in thread(app)), thread(app)
         assert any("queued, leaves after the answer above it" in line for line in thread(app)), thread(app)

@@ -233,7 +233,12 @@ def reread(parser: ArgumentParser) -> None:
 
 
 def erase(parser: ArgumentParser) -> None:
-    parser.add_argument("author", metavar="AUTHOR", help="a handle, or the address of the person's page")
+    parser.add_argument(
+        "author",
+        metavar="AUTHOR",
+        nargs="?",
+        help="a handle, or the address of the person's page (none: only --compact)",
+    )
     parser.add_argument("--network", metavar="N", help="only on this network (default: wherever the handle is known)")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--compact", action="store_true", help="write the file anew afterwards; others wait meanwhile")
