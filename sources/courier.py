@@ -143,7 +143,7 @@ class Courier:
         except Exception as error:
             return await self._move(delivery, DeliveryState.FAILED, error=in_words(error))
         point("send_before_claim")
-        return await to_the_end(self._send(delivery, post, until=since.decided_at + self._desk.answers_expire))
+        return await to_the_end(self._send(delivery, post))
 
     async def _post(self, delivery: Delivery) -> Post:
         """What sends it, with all that it needs from the store. Raises EarfulError where there is no way to send it."""
@@ -159,7 +159,7 @@ class Courier:
             raise Refused(self._unable.get(delivery.target, why))
         return partial(forwarder.send, delivery, await cases.get(self._db, delivery.case_id))
 
-    async def _send(self, delivery: Delivery, post: Post, *, until: datetime) -> Delivery:
+    async def _send(self, delivery: Delivery, post: Post) -> Delivery:
         """From the claim to what became of it. Never cancelled half-way: only a kill can come between."""
         claimed = await self._move(delivery, DeliveryState.SENDING, tried=True)
         point("send_claimed")
@@ -169,7 +169,7 @@ class Courier:
                 receipt = await post()
             point("send_after_post")
         except (NotSent, RateLimited) as error:
-            return await self._again(claimed, error, until)
+            return await self._again(claimed, error)
         except (Refused, Unauthorised, Gone) as error:
             return await self._record(claimed, DeliveryState.FAILED, error=in_words(error))
         except Exception as error:  # the bytes may have left: only proof may send it again
@@ -180,7 +180,7 @@ class Courier:
         point("send_recorded")
         return sent
 
-    async def _again(self, claimed: Delivery, error: EarfulError, until: datetime) -> Delivery:
+    async def _again(self, claimed: Delivery, error: EarfulError) -> Delivery:
         """Nothing was sent, for sure: queued for later. A network is asked a few times, a way to it looked for until
         the answer expires; then it is looked at once more, to be a person's."""
         now, refused = utcnow(), isinstance(error, RateLimited)
@@ -189,7 +189,8 @@ class Courier:
             return await self._record(claimed, DeliveryState.FAILED, error=why)
         wished = error.retry_at if isinstance(error, RateLimited) else None
         due_at = schedule.after_failure(RETRY, claimed.attempts, now=now, retry_at=wished, chance=random.random())
-        due_at = min(due_at, max(until, now), *([] if refused else [now + OFFLINE]))
+        expires = (await lateness.since(self._db, claimed)).decided_at + self._desk.answers_expire
+        due_at = min(due_at, max(expires, now), *([] if refused else [now + OFFLINE]))
         return await self._record(claimed, DeliveryState.QUEUED, error=in_words(error), due_at=due_at)
 
     async def _find_out(self, delivery: Delivery, stop: asyncio.Event) -> Delivery:

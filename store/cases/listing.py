@@ -150,8 +150,8 @@ async def _deliveries(connection: AsyncConnection, case_ids: Sequence[int]) -> d
 
 
 def _pressing(made: Iterable[tuple[str, str]]) -> str:
-    """The state that asks for attention: the oldest that others wait behind, else the newest unfinished one, else failed
-    where that was not followed by another of its kind."""
+    """The state that asks for attention: the oldest that others wait behind, else the newest unfinished one, else
+    failed where that was not followed by another of its kind."""
     newest: dict[str, str] = {}
     unfinished = ""
     for kind, state in made:
