@@ -18,6 +18,7 @@ from store import cases, changes, mentions, retention, unmatched
 from store.database import Database
 from store.domain.clock import utcnow
 from store.domain.desk import Desk
+from store.domain.gone import Gone
 from store.domain.poll import PollLine
 
 WAKE = 20.0  # seconds between two rounds of each
@@ -32,7 +33,8 @@ CHANGES_KEPT = timedelta(days=2)
 
 
 class Chores:
-    """`noticed` is told every ledger line, so that issues are looked for only when something new came in."""
+    """`noticed` is told every ledger line, so that issues are looked for only when something new came in; `on_gone` is
+    told what was too old."""
 
     def __init__(
         self,
@@ -41,8 +43,10 @@ class Chores:
         sources: Mapping[str, Source],
         intake: Intake,
         on_line: Callable[[PollLine], None],
+        on_gone: Callable[[Gone], None] = lambda gone: None,
     ) -> None:
-        self._db, self._desk, self._sources, self._intake, self._on_line = db, desk, sources, intake, on_line
+        self._db, self._desk, self._sources, self._intake = db, desk, sources, intake
+        self._on_line, self._on_gone = on_line, on_gone
         self._news = True
 
     def noticed(self, line: PollLine) -> None:
@@ -103,7 +107,8 @@ class Chores:
         await changes.trim(self._db, before=utcnow() - CHANGES_KEPT)
         await unmatched.trim(self._db, now=utcnow())
         watches = {watch.name: watch.keep for watch in self._desk.watches}
-        await retention.keep(self._db, self._desk.retention, watches, now=utcnow())
+        if gone := await retention.keep(self._db, self._desk.retention, watches, now=utcnow()):
+            self._on_gone(gone)
 
     async def _every(
         self,

@@ -2,7 +2,7 @@
 
 queued -> sending (committed first) -> sent | failed | unknown, or queued again where it is sure that nothing was sent.
 unknown -> the thread is read back after the network's settle time: found is sent; proven absent twice is queued for one
-more try and no other; could not tell, for long, is a person's.
+more try and no other; could not tell, for long, is a person's. So is what could not leave in time (`sources.overdue`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from functools import partial
 from sources import schedule
 from sources.errors import Gone, NotSent, RateLimited, Refused, Unauthorised, in_words
 from sources.forwarders import Forwarder
+from sources.overdue import overdue
 from sources.protocol import Channel, ReadBack, Receipt
 from sources.stopping import Stopped, pause, to_the_end, unless
-from store import cases, mentions, outbox
+from store import cases, lateness, mentions, outbox
 from store.database import Database
 from store.domain.clock import utcnow
 from store.domain.delivery import Delivery, DeliveryKind, DeliveryState
@@ -30,8 +31,9 @@ PULSE = 0.5  # seconds between two looks at what is due
 SEND_DEADLINE = 60.0
 READ_DEADLINE = 60.0
 STORE_PAUSE = 5.0
-TRIES = 8  # after provable refusals; then it has failed
+TRIES = 8  # of those that a network put off; then it has failed
 RETRY = timedelta(seconds=10)
+OFFLINE = timedelta(minutes=5)  # at most between two tries to reach who cannot be reached: that bothers nobody
 PATIENCE = 16  # settle times without an answer to "is it there?"; then a person decides
 WEBHOOK_SETTLE = timedelta(seconds=30)
 
@@ -52,7 +54,8 @@ class Courier:
         *,
         unable: Mapping[str, str] | None = None,
     ) -> None:
-        self._db, self._channels, self._forwarders, self._on_delivery = db, channels, forwarders, on_delivery
+        self._db, self._desk, self._on_delivery = db, desk, on_delivery
+        self._channels, self._forwarders = channels, forwarders
         self._settles = {source.name: source.settle for source in desk.sources}
         self._unable = unable or {}
         self._recovered, self._since = False, utcnow()
@@ -129,6 +132,10 @@ class Courier:
         """One step of one delivery. Raises Conflict where it moved meanwhile, Stopped, StoreError."""
         if delivery.state is DeliveryState.UNKNOWN:
             return await self._find_out(delivery, stop)
+        since = await lateness.since(self._db, delivery)
+        if why := overdue(since, self._desk, utcnow()):
+            last = f"; {delivery.error}" if delivery.error else ""
+            return await self._move(delivery, DeliveryState.PERSON, error=f"not sent: {why}{last}")
         try:
             post = await self._post(delivery)
         except StoreError:
@@ -174,17 +181,16 @@ class Courier:
         return sent
 
     async def _again(self, claimed: Delivery, error: EarfulError) -> Delivery:
-        """Nothing was sent, for sure: queued for later, but not for ever."""
-        if claimed.attempts >= TRIES:
+        """Nothing was sent, for sure: queued for later. A network is asked a few times, a way to it looked for until
+        the answer expires; then it is looked at once more, to be a person's."""
+        now, refused = utcnow(), isinstance(error, RateLimited)
+        if refused and claimed.attempts >= TRIES:
             why = f"not sent, tried {claimed.attempts} times: {in_words(error)}"
             return await self._record(claimed, DeliveryState.FAILED, error=why)
-        due_at = schedule.after_failure(
-            RETRY,
-            claimed.attempts,
-            now=utcnow(),
-            retry_at=error.retry_at if isinstance(error, RateLimited) else None,
-            chance=random.random(),
-        )
+        wished = error.retry_at if isinstance(error, RateLimited) else None
+        due_at = schedule.after_failure(RETRY, claimed.attempts, now=now, retry_at=wished, chance=random.random())
+        expires = (await lateness.since(self._db, claimed)).decided_at + self._desk.answers_expire
+        due_at = min(due_at, max(expires, now), *([] if refused else [now + OFFLINE]))
         return await self._record(claimed, DeliveryState.QUEUED, error=in_words(error), due_at=due_at)
 
     async def _find_out(self, delivery: Delivery, stop: asyncio.Event) -> Delivery:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 PER_HOST = 2
 LONGEST_WAIT = timedelta(days=366)
+SAFE = ("GET", "HEAD")  # methods that may be sent twice
 # What a caller may have put among the plain headers, and must not follow a redirect to another host either.
 PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
@@ -86,12 +87,13 @@ class Request:
 class Http:
     """The fetch function with its client. `named_hosts` ("host" or "host:port") are the hosts the configuration itself
     names: only those may be private or loopback addresses. At most two requests a host at a time, `pause` seconds
-    between their starts. Use as an async context manager."""
+    between their starts; only what changes nothing goes over a connection that was used before. Use as an async context
+    manager."""
 
     def __init__(self, named_hosts: Iterable[str] = (), *, pause: float = 0.1) -> None:
         self._named = frozenset(host_and_port(name) for name in named_hosts)
         self._pause = pause
-        self._transport: httpx.AsyncHTTPTransport | None = None
+        self._transports: dict[bool, httpx.AsyncHTTPTransport] = {}  # by whether their connections are used again
         self._opening = asyncio.Lock()
         self._slots: dict[str, _Slot] = {}
         self.skew: timedelta | None = None  # how far our clock is ahead of the last server's that told its time
@@ -124,9 +126,8 @@ class Http:
             raise Unreachable(f"{host}: {error}") from None
 
     async def close(self) -> None:
-        if self._transport is not None:
-            await self._transport.aclose()
-            self._transport = None
+        while self._transports:
+            await self._transports.popitem()[1].aclose()
 
     async def _follow(self, request: Request, trail: _Trail) -> Answer:
         permanent, moved = "", True
@@ -145,7 +146,7 @@ class Http:
 
     async def _exchange(self, request: Request, trail: _Trail) -> Answer:
         """One hop."""
-        transport = await self._opened()
+        transport = await self._opened(again=request.method in SAFE)
         import httpx
 
         url = _web_url(request.url, trail)
@@ -183,11 +184,13 @@ class Http:
         with suppress(ValueError, TypeError, OverflowError):
             self.skew = utcnow() - parsedate_to_datetime(date).astimezone(UTC)
 
-    async def _opened(self) -> httpx.AsyncHTTPTransport:
+    async def _opened(self, *, again: bool) -> httpx.AsyncHTTPTransport:
+        """What changes something gets a connection of its own: one that the server is just closing takes the request
+        and gives no answer, and nobody could tell whether it was done."""
         async with self._opening:
-            if self._transport is None:  # in a thread: the import and the certificates take a tenth of a second
-                self._transport = await asyncio.to_thread(_transport, self._named)
-            return self._transport
+            if again not in self._transports:  # in a thread: the import and the certificates take a tenth of a second
+                self._transports[again] = await asyncio.to_thread(_transport, self._named, 8 if again else 0)
+            return self._transports[again]
 
     @asynccontextmanager
     async def _slot(self, host: str) -> AsyncIterator[None]:
@@ -247,8 +250,9 @@ def trust() -> ssl.SSLContext:
     return trust
 
 
-def _transport(named_hosts: frozenset[tuple[str, int | None]]) -> httpx.AsyncHTTPTransport:
-    """The client's transport alone: its upper layer keeps cookies, reads the environment and logs whole URLs."""
+def _transport(named_hosts: frozenset[tuple[str, int | None]], kept: int) -> httpx.AsyncHTTPTransport:
+    """The client's transport alone: its upper layer keeps cookies, reads the environment and logs whole URLs. `kept`
+    idle connections stay open to be used again."""
     import httpcore
     import httpx
 
@@ -257,7 +261,7 @@ def _transport(named_hosts: frozenset[tuple[str, int | None]]) -> httpx.AsyncHTT
     transport._pool = httpcore.AsyncConnectionPool(
         ssl_context=trust(),
         max_connections=32,
-        max_keepalive_connections=8,
+        max_keepalive_connections=kept,
         keepalive_expiry=15.0,
         network_backend=cast("httpcore.AsyncNetworkBackend", CheckedNetwork(named_hosts)),
     )
@@ -296,7 +300,7 @@ def _redirected(request: Request, status: int, location: str, trail: _Trail) -> 
     if request.url.lower().startswith("https:") and scheme == "http":
         raise BadAnswer(f"{trail.where}: redirected from https to http, not followed")
     stays = same_host(request.url, url)
-    if request.method not in ("GET", "HEAD") and not (status in (307, 308) and stays):
+    if request.method not in SAFE and not (status in (307, 308) and stays):
         return None
     if stays:
         return replace(request, url=url, params=())

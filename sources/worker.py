@@ -30,6 +30,7 @@ from store.domain.clock import utcnow
 from store.domain.delivery import Delivery
 from store.domain.desk import Desk, SourceConfig, Watch
 from store.domain.errors import BadInput, Conflict, NotFound, StoreError
+from store.domain.gone import Gone
 from store.domain.mention import Mention
 from store.domain.place import Place
 from store.domain.poll import Cursor, PollLine
@@ -38,16 +39,17 @@ from store.lock import WorkerLock
 LOCK_SECONDS = 2.0  # how often the worker makes sure that it still is the one
 
 OnEvent = Callable[[PollLine | Delivery], None]
+Told = Callable[[PollLine | Delivery | Gone], None]
 
 
 class Worker:
     """An async context manager. Entering looks up secrets and makes adapters, nothing else: `channel()` works without
     the lock; `run`, `poll_once` and `send_once` take it and raise Conflict while another process holds it. A `lock`
     that is lent is not given back: so a worker can be followed by one with another desk, and nobody comes between.
-    `told` hears of every poll and every step of a delivery, whoever asked for it."""
+    `told` hears of every poll, every step of a delivery and what was too old, whoever asked for it."""
 
     def __init__(
-        self, db: Database, desk: Desk, lock: WorkerLock | None = None, *, told: OnEvent = lambda event: None
+        self, db: Database, desk: Desk, lock: WorkerLock | None = None, *, told: Told = lambda event: None
     ) -> None:
         self._db, self._desk = db, desk
         self._lock, self._lends = lock or db.worker_lock(), lock is not None
@@ -65,7 +67,7 @@ class Worker:
         channels = {name: channel for name in self._sources if (channel := self.channel(name))}
         self._poller = Poller(self._db, self._sources, intake, self._polled)
         self._listening = Listening(self._sources, intake, self._polled, self._poller.ask)
-        self._chores = Chores(self._db, self._desk, self._sources, intake, self._polled)
+        self._chores = Chores(self._db, self._desk, self._sources, intake, self._polled, self._told)
         self._courier = Courier(self._db, self._desk, channels, forwarders, self._delivered, unable=unable)
         return self
 
@@ -79,6 +81,10 @@ class Worker:
     async def acquire(self) -> bool:
         """Whether this process polls and sends now. Takes the lock where it is free."""
         return await self._lock.acquire()
+
+    async def holder(self) -> str:
+        """Who polls and sends now, in words; "" where nobody does."""
+        return await self._lock.holder()
 
     def channel(self, source: str) -> Channel | None:
         """The part of a source that can answer; None where it cannot, or is not configured."""
@@ -133,7 +139,7 @@ class Worker:
 
     async def _hold(self) -> None:
         if not await self._lock.acquire():
-            who = f"another process ({await self._lock.holder() or 'just gone'})"
+            who = f"another process ({await self.holder() or 'just gone'})"
             raise Conflict(f"{who} polls and sends for this store; leave it to that one, or end it")
 
     async def _guard(self, stop: asyncio.Event) -> None:

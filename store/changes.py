@@ -10,7 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.database import Database
 from store.dialects import Mark, Moved, dialect_of
+from store.steps import step
 from store.tables import change
+
+ROWS_A_STEP = 1_000
 
 
 async def note(connection: AsyncConnection, kind: str, case_ids: Iterable[int | None], *, at: datetime) -> None:
@@ -34,10 +37,17 @@ async def since(db: Database, mark: Mark, *, limit: int = 1_000) -> tuple[Mark, 
 
 async def trim(db: Database, *, before: datetime) -> int:
     """Forget what changed before a time, but the newest row: the sequence never starts again. Returns how many."""
+    newest_of_all = select(func.max(change.c.id)).scalar_subquery()
+    old = select(func.max(change.c.id)).where(change.c.at < before, change.c.id < newest_of_all)
 
-    async def work(connection: AsyncConnection) -> int:
-        last = select(func.max(change.c.id)).scalar_subquery()
-        result = await connection.execute(delete(change).where(change.c.at < before, change.c.id < last))
-        return result.rowcount
+    async def last(connection: AsyncConnection) -> int:
+        return (await connection.execute(old)).scalar_one() or 0
 
-    return await db.write(work)
+    async def some(connection: AsyncConnection) -> int:
+        oldest = select(change.c.id).where(change.c.id <= upto).order_by(change.c.id).limit(ROWS_A_STEP)
+        return (await connection.execute(delete(change).where(change.c.id.in_(oldest)))).rowcount
+
+    upto, count = await db.read(last), 0
+    while upto and (gone := await step(db, some)):
+        count += gone
+    return count

@@ -147,12 +147,13 @@ async def move(
 ) -> Delivery:
     """Compare-and-set on (id, state, version), checked against MOVES; a stay in the same state is allowed for a new
     due_at or one more absence. Logs the attempt, notes the change. `tried` counts an attempt and sets tried_at.
-    sent: sets the case's answered_at (first time). failed and person: the case is `open` again with its version bumped,
-    and for failed replies the text becomes the agent's draft again (if it has no newer one). Raises Conflict when it
-    moved meanwhile, BadInput for a move that MOVES does not know.
+    sent: sets the case's answered_at (first time). failed and person: the case is `open` again with its version bumped.
+    For failed replies, and for those that a person keeps instead of sending, the text becomes the agent's draft again
+    (if it has no newer one). Raises Conflict when it moved meanwhile, BadInput for a move that MOVES does not know.
 
     `error` is what this move says: the last one is forgotten. A person who sends again what had failed or was in doubt
-    starts counting absences anew. To call a delivery back use `store.cases.undo`, which puts the case back too.
+    starts counting attempts and absences anew. To call a delivery back use `store.cases.undo`, which puts the case
+    back too.
     """
 
     async def work(connection: AsyncConnection) -> Delivery:
@@ -165,12 +166,19 @@ async def move(
             values["absences"] = delivery.absences + 1
         again = delivery.state in (DeliveryState.PERSON, DeliveryState.FAILED) and to is DeliveryState.QUEUED
         if again:
-            values["absences"] = 0
+            values |= {"absences": 0, "attempts": 0}
         (moved,) = await shift(connection, [delivery], to, now=now, detail=detail or error, **values)
         if again and delivery.kind is DeliveryKind.REPLY:
             await drafts.taken(connection, delivery.case_id, delivery.agent, delivery.text)
         if to is not delivery.state:
             await _tell_the_case(connection, moved, now=now)
+        if (
+            moved.kind is DeliveryKind.REPLY
+            and delivery.state is DeliveryState.PERSON
+            and to is DeliveryState.WITHDRAWN
+        ):
+            # The same words under the same identity: should it have arrived after all, a network may know it by that.
+            await drafts.put_back(connection, moved.case_id, moved.agent, moved.text, identity=moved.identity, now=now)
         return moved
 
     return await db.write(work)

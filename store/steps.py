@@ -15,7 +15,7 @@ from store.database import Database
 T = TypeVar("T")
 REST = 0.02  # seconds, at least
 LONG, SHORT = 0.04, 0.01  # seconds of a step: shorter ones then, longer ones
-MOST = 24
+LEAST, MOST = 4, 24  # things a step; fewer would save no time, because each step costs some
 
 
 async def step(db: Database, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
@@ -30,7 +30,7 @@ class Pace:
     """How many things a step may do, so that it takes a hundredth of a second or two, on this machine, now."""
 
     def __init__(self) -> None:
-        self.size = 4
+        self.size = LEAST
 
     async def step(self, db: Database, work: Callable[..., Awaitable[T]]) -> T:
         """`step` of work that takes a `limit`."""
@@ -45,7 +45,7 @@ class Pace:
 
         done = await step(db, timed)
         if took > LONG:
-            self.size = max(1, self.size // 2)
+            self.size = max(LEAST, self.size // 2)
         elif took < SHORT:
             self.size = min(MOST, self.size + 2)
         return done

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, delete, func, select
@@ -21,6 +22,7 @@ from store.dialects import dialect_of
 from store.domain.mention import ReadMention
 from store.domain.safetext import safe, safe_line
 from store.domain.seen import Seen, Unmatched
+from store.steps import step
 from store.tables import unmatched
 
 KEPT = 20_000  # the newest
@@ -74,10 +76,19 @@ async def erase(connection: AsyncConnection, network: str, handle: str, *, now: 
 async def trim(db: Database, *, now: datetime) -> int:
     """Forget what was seen too long ago. Returns how many."""
 
-    async def work(connection: AsyncConnection) -> int:
-        return (await connection.execute(delete(unmatched).where(unmatched.c.seen_at < now - KEPT_FOR))).rowcount
+    query = select(unmatched.c.id).where(unmatched.c.seen_at < now - KEPT_FOR)
 
-    return await db.write(work)
+    async def old(connection: AsyncConnection) -> list[int]:
+        return list((await connection.execute(query)).scalars())
+
+    ids = await db.read(old)
+    for some in chunks(ids):
+        await step(db, partial(_drop, ids=some))
+    return len(ids)
+
+
+async def _drop(connection: AsyncConnection, *, ids: Sequence[int]) -> None:
+    await connection.execute(delete(unmatched).where(unmatched.c.id.in_(ids)))
 
 
 async def find(connection: AsyncConnection, condition: ColumnElement[bool]) -> list[Unmatched]:

@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from store.database import Database
+from store.domain.errors import StoreError
 from store.engines.sqlite import sqlite3, wal_is_safe
 
 PATIENCE = 10.0  # seconds to wait for those who still read what is old
@@ -35,14 +36,18 @@ async def holds(path: Path, needles: Iterable[bytes]) -> bool:
 
 
 async def compact(db: Database) -> None:
-    """Write the store anew without what is left over. Whoever writes waits meanwhile: a second for every 150 MB."""
+    """Write the store anew without what is left over. Whoever writes waits meanwhile: a second for every 150 MB. Raises
+    StoreError where there is no room for it, or where others leave no moment for it."""
 
     def vacuum() -> None:
         with closing(sqlite3.connect(db.path, isolation_level=None)) as connection:
             connection.execute("PRAGMA busy_timeout = 30000")
             connection.execute("VACUUM")
 
-    await asyncio.to_thread(vacuum)
+    try:
+        await asyncio.to_thread(vacuum)
+    except sqlite3.Error as error:
+        raise StoreError(f"the store could not be written anew: {error}") from error
 
 
 def _checkpoint(path: Path) -> bool:

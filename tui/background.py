@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 1.0  # how often another process's changes are looked for
 LOOK_ANYWAY = 10  # looks after which the store is asked even if it seems untouched
-TAKE_OVER_SECONDS = 5.0  # how often a screen without the lock tries to become the one that polls and sends
+FEEL_SECONDS = 1.0  # how long somebody who leaves waits to hear what is in the outbox
+TAKE_OVER_SECONDS = 2.0  # how often a screen without the lock tries to become the one that polls and sends
 
 
 class Background:
@@ -122,7 +123,7 @@ class Background:
             self._spawn(self._work(database))
         else:
             self._worker.set_result(None)
-            self._tell(worker="nobody")
+            self._spawn(self._look_who_works(database))
 
     async def _work(self, database: Database) -> None:
         """Poll and send while this process holds the lock; try now and then while another one has it."""
@@ -138,7 +139,7 @@ class Background:
                             self._tell(worker="working")
                             await worker.run(self._anew, lambda event: None)
                         else:
-                            self._tell(worker="elsewhere")
+                            self._tell(worker="elsewhere", holder=await worker.holder())
                             await self._pause(TAKE_OVER_SECONDS)
         except BaseException:
             self._tell(worker="worker stopped")
@@ -147,6 +148,15 @@ class Background:
             self._works = False
             if not self._worker.done():
                 self._worker.set_result(None)
+
+    async def _look_who_works(self, database: Database) -> None:
+        """A screen that never polls nor sends says who does, or that nobody does."""
+        lock = database.worker_lock()
+        while not self._stop.is_set():
+            with suppress(EarfulError):  # a server that is away for a moment
+                holder = await lock.holder()
+                self._tell(worker="elsewhere" if holder else "nobody", holder=holder)
+            await self._pause(TAKE_OVER_SECONDS)
 
     async def _watch(self, database: Database) -> None:
         """Say what changed, and how things stand, about a second after it did."""
@@ -170,6 +180,14 @@ class Background:
                 self._post(StoreChanged(frozenset(kinds), frozenset(cases)))
             if kinds & {"delivery", "source"} or looks % LOOK_ANYWAY == 0:
                 await self._feel(database)
+
+    async def feel(self) -> Pulse:
+        """How things stand this moment; as they were last where the store does not say so at once."""
+        if self._opened.done() and not self._opened.exception():
+            with suppress(EarfulError, TimeoutError):
+                async with asyncio.timeout(FEEL_SECONDS):
+                    await self._feel(self._opened.result())
+        return self.pulse
 
     async def _feel(self, database: Database) -> None:
         """The pulse: what is in the outbox, which sources ail."""

@@ -40,6 +40,7 @@ def desk_of(root: Table, base: Path) -> Desk:
         name=general.text("name"),
         reply_within=general.duration("reply_within", usual.reply_within),
         undo_window=general.duration("undo_window", usual.undo_window),
+        answers_expire=general.duration("answers_expire", usual.answers_expire, least=timedelta(minutes=1)),
         database=root.text("database", usual.database),
         worker=root.choice("worker", usual.worker, ("embedded", "separate")),
         watches=tuple(_watch(table) for table in root.tables("watch")),

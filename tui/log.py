@@ -11,10 +11,12 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from store.domain.gone import Gone
 from store.domain.poll import PollLine
 from store.domain.safetext import safe, safe_line
 from store.domain.secret import masked
@@ -61,8 +63,12 @@ def write(event: str, *, level: str = "info", **facts: Any) -> Path | None:
     return path
 
 
-def told(event: PollLine | Delivery) -> None:
-    """What a worker did: one poll, or one step of a delivery. To whom and in what words is not for a log."""
+def told(event: PollLine | Delivery | Gone) -> None:
+    """What a worker did: one poll, one step of a delivery, or letting go of what was too old. Of whom, to whom and in
+    what words is not for a log."""
+    if isinstance(event, Gone):
+        write("retention", **asdict(event))
+        return
     level = "error" if event.error else "info"
     if isinstance(event, PollLine):
         write(

@@ -12,9 +12,10 @@ from tui.settings import Settings
 @dataclass(frozen=True, slots=True)
 class Pulse:
     """How things stand, as the status line says it. `worker` is what this screen does about polling and sending:
-    "opening", "working", "elsewhere" (another process does), "nobody" or the words of what went wrong."""
+    "opening", "working", "elsewhere" (another process does: the `holder`), "nobody" or the words of what went wrong."""
 
     worker: str = "opening"
+    holder: str = ""
     held: int = 0
     sending: int = 0
     stuck: int = 0

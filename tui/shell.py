@@ -234,18 +234,18 @@ class Earful(App[int]):
         self.flow(self._leave())
 
     async def _leave(self) -> None:
-        pulse = self.background.pulse
+        pulse = await self.background.feel()
         if pulse.unsent or pulse.stuck:
             from tui.modals.confirm import ConfirmScreen
             from tui.widgets.status_line import outbox_words
 
             told = [f"Not sent yet: {outbox_words(pulse)}."]
             if pulse.unsent and pulse.worker == "elsewhere":
-                told.append("Another earful on this store goes on sending.")
+                told.append(f"It leaves without you: {pulse.holder or 'another process'} sends for this store.")
             elif pulse.unsent:
                 told.append("It stays in the outbox and goes out when earful runs again.")
             if pulse.stuck:
-                told.append(f"What may have arrived waits in its case until you decide ({self.key_of('case.settle')}).")
+                told.append(f"What needs you waits in its case until you decide ({self.key_of('case.settle')}).")
             if not await self.ask(ConfirmScreen("Leave?", told, verb="leave")):
                 return
         self.exit(return_code=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,25 +10,18 @@ from store.domain import action as act
 from store.domain.case import CaseDetail
 from store.domain.delivery import Delivery, DeliveryKind, DeliveryState
 from store.domain.errors import BadInput, Conflict
-from tui import answering
+from tui import answering, settling
 from tui.links import plain
 from tui.modals.confirm import ConfirmScreen
 from tui.modals.pick import Choice, PickScreen
 from tui.modals.review import ReviewScreen
 from tui.safe import clip
+from tui.settling import Decision
 
 if TYPE_CHECKING:
     from sources.protocol import Channel
     from tui.shell import Earful
     from tui.widgets.composer import Composer, Kind, Length
-
-OPEN_STATES = (
-    DeliveryState.FAILED,
-    DeliveryState.PERSON,
-    DeliveryState.UNKNOWN,
-    DeliveryState.HELD,
-    DeliveryState.QUEUED,
-)
 
 
 class Writing:
@@ -173,7 +166,7 @@ class Writing:
             f"{length.used:,}" + (f"/{length.limit:,}" if length.limit is not None else " characters"),
         ]
         warnings = [f"{clip(row.assignee, 40)} has this case"] if row.assignee and row.assignee != me else []
-        if any(d.state in OPEN_STATES and d.kind is DeliveryKind.REPLY for d in self.detail.deliveries):
+        if any(d.state in settling.OPEN and d.kind is DeliveryKind.REPLY for d in self.detail.deliveries):
             warnings.append("another answer to this case is not settled yet")
         return ReviewScreen(f"Send this to {clip(row.network, 20)}?", text, facts, warnings=warnings)
 
@@ -236,63 +229,33 @@ class Writing:
 
     async def _settle(self) -> None:
         """A person decides about what the courier could not, or calls back what is still here."""
-        open_ones = [d for d in self.detail.deliveries if d.state in OPEN_STATES] if self.detail else []
-        if not open_ones:
+        delivery = settling.waiting(self.detail) if self.detail else None
+        if self.detail is None or delivery is None:
             self.app.say("nothing of this case waits for a decision")
             return
-        delivery = open_ones[-1]
         title = f"{delivery.kind} to {clip(delivery.to, 30)}: {delivery.state}"
-        match await self.app.ask(PickScreen(title, list(_ways(delivery)), hint="a key decides · Esc leaves")):
-            case "recall":
-                await self._recall(delivery)
-                return
-            case "sent":
-                await self._decide(delivery, DeliveryState.SENT, "marked as sent")
-            case "again":
-                await self._decide(delivery, DeliveryState.QUEUED, "sent again")
-            case "failed":
-                await self._decide(delivery, DeliveryState.FAILED, "given up")
-            case "drop":
-                await self._decide(delivery, DeliveryState.WITHDRAWN, "dropped")
-
-    async def _decide(self, delivery: Delivery, to: DeliveryState, done: str) -> None:
-        from store import outbox
-
-        now = datetime.now(UTC)
-        detail = f"{done} by {self.app.agent}"
-        await outbox.move(await self.app.database(), delivery, to, now=now, due_at=now, detail=detail)
-        await self.acted([self.case_id])
+        hint = clip(delivery.error, 160) or "a key decides · Esc leaves"
+        decision = await self.app.ask(PickScreen(title, list(_ways(delivery)), hint=hint))
+        if decision is None:
+            return
+        database, now = await self.app.database(), datetime.now(UTC)
+        done = await settling.settle(database, self.detail, delivery, decision, agent=self.app.agent, now=now)
         self.app.say(done)
-
-    async def _recall(self, delivery: Delivery) -> None:
-        """The decision that put it into the outbox is taken back, whoever made it."""
-        from store import cases
-
-        assert self.detail is not None
-        batch = next(
-            (
-                entry.batch
-                for entry in reversed(self.detail.journal)
-                if not entry.undone and (entry.after.get("delivery") or {}).get("id") == delivery.id
-            ),
-            None,
-        )
-        if batch is None:
-            raise BadInput("what put it into the outbox is not in the journal any more")
-        undone = await cases.undo(await self.app.database(), agent=self.app.agent, now=datetime.now(UTC), batch=batch)
-        self.app.say(undone.words)
-        await self.acted(undone.cases, back=True)
+        recalled = delivery.state in (DeliveryState.HELD, DeliveryState.QUEUED)
+        await self.acted([self.case_id], back=recalled)
 
 
-def _ways(delivery: Delivery) -> list[Choice[str]]:
+def _ways(delivery: Delivery) -> Iterator[Choice[Decision]]:
     """What a person may decide, by the delivery's state."""
-    sent = Choice("sent", "it was sent", "s", "I looked there, or answered by hand")
-    again = Choice("again", "send it again", "a", "it is not there")
-    match delivery.state:
-        case DeliveryState.HELD | DeliveryState.QUEUED:
-            return [Choice("recall", "recall it", "r", "its words are a draft again")]
-        case DeliveryState.PERSON:
-            return [sent, again, Choice("failed", "give up", "x", "it was not sent")]
-        case DeliveryState.UNKNOWN:
-            return [sent, again]
-    return [again, Choice("drop", "drop it", "x", "never mind")]
+    reply = delivery.kind is DeliveryKind.REPLY
+    stays = "its words are a draft again" if reply else "never mind"
+    for decision in settling.OPEN[delivery.state]:
+        match decision, delivery.state:
+            case Decision.SENT, _:
+                yield Choice(decision, "it was sent", "s", "I looked there, or did it by hand")
+            case Decision.SEND, _:
+                yield Choice(decision, "send it now", "a", "it is not there")
+            case _, DeliveryState.HELD | DeliveryState.QUEUED:
+                yield Choice(decision, "recall it", "r", stays)
+            case _:
+                yield Choice(decision, "keep it as a draft" if reply else "give up", "x", stays if reply else "")

@@ -32,7 +32,7 @@ SUFFIXES = {
     ".mbox": "mbox",
     ".mbx": "mbox",
 }
-PAGE, PAGE_BYTES = 500, 8 * 1024 * 1024
+PAGE, PAGE_BYTES = 100, 1024 * 1024  # a page is one transaction, and agents wait for it
 HEAD, TAIL = 4096, 1024
 
 

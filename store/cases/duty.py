@@ -19,9 +19,11 @@ from store.domain.mention import UNKNOWN_AUTHOR, JsonObject, SentimentLabel
 from store.domain.safetext import safe_line
 from store.domain.standing import Standing, entering
 from store.journal import Change
+from store.steps import step
 from store.tables import author, cases, mention
 from store.tables import mute as mutes
 
+A_STEP = 50  # cases that wake together
 RANK = {Priority.URGENT: 3, Priority.HIGH: 2, Priority.NORMAL: 1, Priority.LOW: 0}
 # Most finished cases have no assignee either: coalesce keeps that index out of it, the one of the status is shorter.
 FREE = (cases.c.status.in_((CaseStatus.NEW, CaseStatus.OPEN)), func.coalesce(cases.c.assignee, "") == "")
@@ -30,8 +32,10 @@ FREE = (cases.c.status.in_((CaseStatus.NEW, CaseStatus.OPEN)), func.coalesce(cas
 async def wake(db: Database, *, now: datetime) -> int:
     """Open the snoozed cases whose time has come. Returns how many."""
 
-    async def work(connection: AsyncConnection) -> int:
-        over = select(cases.c.id).where(cases.c.snoozed_until <= now, cases.c.status == CaseStatus.SNOOZED)
+    async def some(connection: AsyncConnection) -> int:
+        over = (
+            select(cases.c.id).where(cases.c.snoozed_until <= now, cases.c.status == CaseStatus.SNOOZED).limit(A_STEP)
+        )
         numbers = list((await connection.execute(over)).scalars())
         woken = [Change(standing) for standing in (await journal.standings(connection, numbers)).values()]
         for change in woken:
@@ -39,7 +43,10 @@ async def wake(db: Database, *, now: datetime) -> int:
         await commit(connection, woken, "wake", agent="earful", now=now)
         return len(woken)
 
-    return await db.write(work)
+    count = 0
+    while woken := await step(db, some):
+        count += woken
+    return count
 
 
 async def mute(db: Database, kind: str, case_id: int, word: str, *, agent: str, now: datetime) -> Acted:

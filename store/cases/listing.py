@@ -150,12 +150,13 @@ async def _deliveries(connection: AsyncConnection, case_ids: Sequence[int]) -> d
 
 
 def _pressing(made: Iterable[tuple[str, str]]) -> str:
-    """The newest state that asks for attention: unfinished, or failed and not followed by another of its kind."""
+    """The state that asks for attention: the oldest that others wait behind, else the newest unfinished one, else
+    failed where that was not followed by another of its kind."""
     newest: dict[str, str] = {}
     unfinished = ""
     for kind, state in made:
         newest[kind] = state
-        if state not in SETTLED:
+        if state not in SETTLED and unfinished not in (DeliveryState.PERSON, DeliveryState.UNKNOWN):
             unfinished = state
     return unfinished or (DeliveryState.FAILED if DeliveryState.FAILED in newest.values() else "")
 

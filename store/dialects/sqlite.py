@@ -20,6 +20,8 @@ from store.domain.place import Place
 from store.engines.sqlite import wal_is_safe
 from store.tables import change, schema_version
 
+UNUSED_BYTES = 50_000_000  # less than that is no reason to do anything
+
 
 class Sqlite:
     full_text = Fts5()
@@ -88,6 +90,10 @@ class Sqlite:
             words = f"{version} can lose commits in WAL mode, so the slower {journal} is used"
             advice = "install SQLite 3.51.3 or later (on Linux: pip install pysqlite3)"
             troubles.append(Trouble("SQLite", words, advice))
+        page, free = int(await first("PRAGMA page_size")), int(await first("PRAGMA freelist_count"))
+        if page * free > max(UNUSED_BYTES, file.st_size / 3):
+            words = f"{page * free / 1e6:,.0f} of {file.st_size / 1e6:,.0f} MB are unused, after much was erased"
+            troubles.append(Trouble("store size", words, "`earful erase --compact` when nobody works"))
         return Health(
             schema=(await connection.execute(select(schema_version.c.version))).scalar_one(),
             size=file.st_size,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -30,12 +31,14 @@ class DeliveryState(StrEnum):
 
 MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.HELD: frozenset({DeliveryState.QUEUED, DeliveryState.WITHDRAWN}),
-    DeliveryState.QUEUED: frozenset({DeliveryState.SENDING, DeliveryState.WITHDRAWN, DeliveryState.FAILED}),
+    DeliveryState.QUEUED: frozenset(
+        {DeliveryState.SENDING, DeliveryState.WITHDRAWN, DeliveryState.FAILED, DeliveryState.PERSON}
+    ),
     DeliveryState.SENDING: frozenset(
         {DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.UNKNOWN, DeliveryState.QUEUED}
     ),
     DeliveryState.UNKNOWN: frozenset({DeliveryState.SENT, DeliveryState.QUEUED, DeliveryState.PERSON}),
-    DeliveryState.PERSON: frozenset({DeliveryState.SENT, DeliveryState.QUEUED, DeliveryState.FAILED}),
+    DeliveryState.PERSON: frozenset({DeliveryState.SENT, DeliveryState.QUEUED, DeliveryState.WITHDRAWN}),
     DeliveryState.SENT: frozenset(),
     DeliveryState.FAILED: frozenset({DeliveryState.QUEUED, DeliveryState.WITHDRAWN}),
     DeliveryState.WITHDRAWN: frozenset({DeliveryState.HELD}),
@@ -73,3 +76,14 @@ class Delivery:
     mention_id: int | None
     visibility: str
     version: int
+
+
+def waits_behind(one: Delivery, others: Iterable[Delivery]) -> bool:
+    """Whether an older answer of the same case must be settled before this one may leave."""
+    return (
+        one.kind is DeliveryKind.REPLY
+        and one.state in (DeliveryState.HELD, DeliveryState.QUEUED)
+        and any(
+            older.kind is DeliveryKind.REPLY and older.id < one.id and older.state not in SETTLED for older in others
+        )
+    )

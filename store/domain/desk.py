@@ -122,6 +122,7 @@ class Desk:
     worker: str = "embedded"
     reply_within: timedelta = timedelta(hours=24)
     undo_window: timedelta = timedelta(seconds=15)
+    answers_expire: timedelta = timedelta(hours=24)
     watches: tuple[Watch, ...] = ()
     sources: tuple[SourceConfig, ...] = ()
     departments: tuple[Department, ...] = ()

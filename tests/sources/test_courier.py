@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from sources import courier as module
 from sources.courier import Courier
 from sources.errors import NotSent, RateLimited, Refused, Unauthorised, Uncertain
 from sources.protocol import ReadBack, Receipt
-from store import cases, outbox
+from store import cases, drafts, outbox
 from store.database import Database
 from store.domain.action import Forward, Reply
 from store.domain.case import CaseDetail, CaseStatus
@@ -86,11 +87,11 @@ def made(db: Database, network: Network, settle: float = 0.0, **more: Any) -> Co
     return Courier(db, desk(settle), {SOURCE: network}, more.pop("forwarders", {}), more.pop("told", print), **more)
 
 
-async def replied(db: Database, *texts: str, post: str = "p1", identity: str = "") -> list[Delivery]:
+async def replied(db: Database, *texts: str, post: str = "p1", ago: timedelta = timedelta(0)) -> list[Delivery]:
     """Answers in the outbox, each to a case of its own, ready to leave."""
     line = await land(db, *(read_mention("down again", id=f"{post}-{n}", author=f"a{n}") for n in range(len(texts))))
     made_now = [
-        await cases.act(db, [(case, None)], Reply(text, f"id-{post}-{case}", 0.0), agent="ana", now=utcnow())
+        await cases.act(db, [(case, None)], Reply(text, f"id-{post}-{case}", 0.0), agent="ana", now=utcnow() - ago)
         for case, text in zip(line.new_cases, texts, strict=True)
     ]
     return [await outbox.get(db, acted.deliveries[0]) for acted in made_now]
@@ -110,12 +111,88 @@ async def test_an_answer_goes_out_and_is_known_by_its_receipt(db: Database):
     assert [one.state for one in told] == [DeliveryState.SENDING, DeliveryState.SENT]
 
 
-async def test_what_is_provably_not_sent_is_tried_eight_times_and_no_more(db: Database):
+async def test_a_network_that_puts_off_is_asked_eight_times_and_no_more(db: Database):
     (reply,) = await replied(db, "sorry!")
-    failed = await rounds(db, made(db, network := Network(NotSent("no connection"))), reply, 20)
+    failed = await rounds(db, made(db, network := Network(RateLimited("slow down"))), reply, 12)
     assert (failed.state, len(network.posts)) == (DeliveryState.FAILED, 8)
-    assert "no connection" in failed.error
+    assert "slow down" in failed.error
     assert (await cases.get(db, reply.case_id)).row.status is CaseStatus.OPEN
+
+
+async def test_a_network_that_is_out_of_reach_is_looked_for_until_the_answer_expires(db: Database, monkeypatch):
+    (reply,) = await replied(db, "sorry!")
+    courier = made(db, network := Network(NotSent("no connection")))
+    assert (await rounds(db, courier, reply, 12)).state is DeliveryState.QUEUED
+    assert len(network.posts) == 12
+    monkeypatch.setattr(module, "utcnow", lambda: utcnow() + timedelta(hours=25))
+    waits = await rounds(db, courier, reply, 1)
+    assert (waits.state, len(network.posts)) == (DeliveryState.PERSON, 12)
+    assert "could not leave for 25 h" in waits.error
+    assert "no connection" in waits.error
+    again = await outbox.move(db, waits, DeliveryState.QUEUED, now=module.utcnow(), due_at=module.utcnow())
+    assert again.attempts == 0
+    network.sends = [Receipt("remote-1")]
+    assert (await rounds(db, courier, reply, 1)).state is DeliveryState.SENT, (
+        "a person said so, which is a new decision"
+    )
+
+
+async def test_nobody_is_kept_waiting_longer_than_an_answer_is_good_for(db: Database):
+    """A network asks to be left alone until next week: the person hears of it when the answer expires."""
+    (reply,) = await replied(db, "sorry!")
+    put_off = await rounds(db, made(db, Network(RateLimited("later", utcnow() + timedelta(days=7)))), reply, 1)
+    assert put_off.due_at <= utcnow() + timedelta(hours=24)
+
+
+A_WHILE, OVERNIGHT = timedelta(minutes=5), timedelta(hours=9)
+
+
+@pytest.mark.parametrize(
+    ("ago", "happened", "why"),
+    [
+        (timedelta(hours=24), "nothing", "could not leave for 24 h"),
+        (OVERNIGHT, "they wrote", "waited for 9 h, and meanwhile they wrote again"),
+        (OVERNIGHT, "colleague", "waited for 9 h, and meanwhile somebody answered there already"),
+        (OVERNIGHT, "our own", ""),
+        (OVERNIGHT, "nothing", ""),
+        (A_WHILE, "they wrote", ""),
+        (A_WHILE, "deleted", "what it answers was deleted meanwhile"),
+    ],
+)
+async def test_what_leaves_late_into_a_case_that_moved_on_is_a_persons(
+    db: Database, ago: timedelta, happened: str, why: str
+):
+    """Queued while nobody ran to send it."""
+    (first,) = await replied(db, "sorry!", ago=ago + timedelta(minutes=1))
+    then = utcnow() - ago
+    told = await cases.act(db, [(first.case_id, None)], Reply("and thanks", "id-2", 0.0), agent="ana", now=then)
+    said = partial(read_mention, id="p2", parent="p1-0", thread="p1-0", author="a0")
+    if happened == "they wrote":
+        await land(db, said("it works again"), now=utcnow())
+    elif happened == "colleague":
+        await land(db, said("all mended", author="acme", ours=True), now=utcnow())
+    elif happened == "deleted":
+        await land(db, deleted=("p1-0",), now=utcnow())
+    courier = made(db, network := Network(Receipt("remote-1"), Receipt("remote-2")))
+    ended = await rounds(db, courier, first, 1)
+    if why:
+        assert (ended.state, network.posts) == (DeliveryState.PERSON, [])
+        assert ended.error.startswith(f"not sent: {'it ' * ('deleted' not in why)}{why}")
+        case = await cases.get(db, first.case_id)
+        assert case.row.status is CaseStatus.OPEN
+        assert (await rounds(db, courier, first, 3)).state is DeliveryState.PERSON
+        assert network.posts == [], "the answer behind it waits too"
+        kept = await outbox.move(db, ended, DeliveryState.WITHDRAWN, now=utcnow())
+        assert kept.state is DeliveryState.WITHDRAWN
+        draft = await drafts.get(db, first.case_id, "ana")
+        assert draft is not None
+        assert draft.text == "sorry!"
+    else:
+        assert (ended.state, network.posts) == (DeliveryState.SENT, [first.identity])
+        if happened == "our own":
+            await land(db, said("sorry!", author="acme", ours=True, id="remote-1"), now=utcnow())
+        second = await rounds(db, courier, await outbox.get(db, told.deliveries[0]), 1)
+        assert second.state is DeliveryState.SENT
 
 
 async def test_what_is_provably_not_sent_goes_out_when_the_network_is_back(db: Database):

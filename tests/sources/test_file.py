@@ -437,6 +437,11 @@ def test_a_day_in_any_of_its_usual_forms(tmp_path: Path, day: object) -> None:
     assert page.mentions[0].created_at == datetime(2026, 11, 1, tzinfo=UTC)
 
 
+def test_a_page_keeps_others_waiting_for_a_hundred_records_at_most(tmp_path: Path) -> None:
+    pages = read(written(tmp_path / "x.jsonl", lines(*({"text": f"{n}"} for n in range(250)))))
+    assert [len(page.mentions) for page in pages] == [100, 100, 50]
+
+
 def test_a_page_of_large_records_stays_small(tmp_path: Path) -> None:
-    pages = read(written(tmp_path / "x.jsonl", lines(*({"text": f"{n} " + "x" * 2_000_000} for n in range(12)))))
+    pages = read(written(tmp_path / "x.jsonl", lines(*({"text": f"{n} " + "x" * 250_000} for n in range(12)))))
     assert [len(page.mentions) for page in pages] == [5, 5, 2]

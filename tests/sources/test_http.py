@@ -10,6 +10,7 @@ import socket
 import time
 import traceback
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -330,6 +331,31 @@ async def test_tells_what_surely_did_not_leave_from_what_may_have(server: Server
         for host in (nobody, "nowhere.invalid"):
             with pytest.raises(Unreachable):
                 await other.fetch(Request("POST", f"http://{host}/", form=()))
+
+
+@pytest.mark.parametrize("ends", ["at the next request", "when idle"])
+async def test_a_post_is_in_no_doubt_because_of_a_connection_that_the_server_ended(ends: str) -> None:
+    """Servers end idle connections whenever they like, also just as the next request is under way to them."""
+    taken: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            taken.append(head.split()[0])
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\n{}")
+            await writer.drain()
+            if ends == "at the next request":
+                await reader.readuntil(b"\r\n\r\n")  # and not done
+        writer.transport.abort()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    host = f"127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    async with listener, Http({host}, pause=0) as http:
+        for _ in range(3):
+            assert (await http.fetch(Request("POST", f"http://{host}/", form=(("status", "hello"),)))).status == 200
+        assert (await http.fetch(Request("GET", f"http://{host}/"))).status == 200
+        assert (await http.fetch(Request("POST", f"http://{host}/", json={}))).status == 200
+    assert taken == [b"POST"] * 3 + [b"GET", b"POST"]
 
 
 async def test_a_cancelled_fetch_lets_go_of_its_place(server: Server, http: Http) -> None:

@@ -347,7 +347,7 @@ async def stuck(path: Path, state: DeliveryState) -> int:
         (DeliveryState.UNKNOWN, "? no answer came", "s", DeliveryState.SENT),
         (DeliveryState.PERSON, "? needs a person: the network's own words", "s", DeliveryState.SENT),
         (DeliveryState.PERSON, "? needs a person", "a", DeliveryState.QUEUED),
-        (DeliveryState.PERSON, "? needs a person", "x", DeliveryState.FAILED),
+        (DeliveryState.PERSON, "? needs a person", "x", DeliveryState.WITHDRAWN),
     ],
 )
 async def test_what_got_stuck_is_shown_with_the_networks_words_and_a_person_settles_it(

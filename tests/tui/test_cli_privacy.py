@@ -58,6 +58,9 @@ def test_nothing_goes_unless_somebody_said_yes(earful: Earful) -> None:
     assert len(earful("erase", "zerline", "--network", "reddit", "--yes", "--json").records) == 1
     assert len(earful("inbox", "--json", "--search", "author:zerline").records) == 1
     assert earful("erase", "nobody", "--yes").code == 3
+    assert earful("erase").code == 2
+    compacted = earful("erase", "--compact")
+    assert (compacted.code, "MB now" in compacted.narration) == (0, True)
 
 
 def test_a_restore_does_not_bring_back_who_was_erased(earful: Earful) -> None:

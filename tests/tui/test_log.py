@@ -13,6 +13,7 @@ import pytest
 
 from store.domain.delivery import Delivery, DeliveryKind, DeliveryState
 from store.domain.desk import Desk, Log
+from store.domain.gone import Gone
 from store.domain.safetext import SafeText
 from store.domain.secret import Secret
 from tests.factories import read_mention
@@ -77,6 +78,14 @@ def test_it_says_what_a_delivery_did_and_not_to_whom_nor_what(file: Path) -> Non
     (line,) = lines(file)
     assert (line["event"], line["delivery"], line["case"], line["state"]) == ("send", 7, 3, "sent")
     assert CANARY not in file.read_text()
+
+
+def test_it_says_how_much_was_too_old(file: Path) -> None:
+    log.told(Gone(mentions=4, raws=2))
+    (line,) = lines(file)
+    assert {name: line[name] for name in ("event", "mentions", "raws", "journal", "polls")} == {
+        "event": "retention", "mentions": 4, "raws": 2, "journal": 0, "polls": 0
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("error", [ValueError(CANARY), KeyError(CANARY), TypeError(CANARY)])

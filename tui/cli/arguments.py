@@ -163,6 +163,18 @@ def dismiss(parser: ArgumentParser) -> None:
     parser.add_argument("--reason", metavar="R", required=True, help="why it is not about us")
 
 
+def settle(parser: ArgumentParser) -> None:
+    case(parser)
+    decision = parser.add_mutually_exclusive_group(required=True)
+    for name, what in (
+        ("sent", "you looked there, or did it by hand: it is not sent again"),
+        ("send", "it is not there: send it now"),
+        ("draft", "do not send it; the words of a reply are your draft again"),
+    ):
+        decision.add_argument(f"--{name}", dest="decision", action="store_const", const=name, help=what)
+    agent(parser)
+
+
 def insights(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--since", metavar="D", help="a date, a time, or a duration such as 14d (default: the oldest mention)"
@@ -221,7 +233,12 @@ def reread(parser: ArgumentParser) -> None:
 
 
 def erase(parser: ArgumentParser) -> None:
-    parser.add_argument("author", metavar="AUTHOR", help="a handle, or the address of the person's page")
+    parser.add_argument(
+        "author",
+        metavar="AUTHOR",
+        nargs="?",
+        help="a handle, or the address of the person's page (none: only --compact)",
+    )
     parser.add_argument("--network", metavar="N", help="only on this network (default: wherever the handle is known)")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--compact", action="store_true", help="write the file anew afterwards; others wait meanwhile")

@@ -178,6 +178,15 @@ COMMANDS: dict[str, Command] = {
             ('earful dismiss 12 --reason "other Acme"',),
         ),
         Command("reopen", ACT, "ID...", "open again what was put away", "acts:reopen", arguments.cases),
+        Command(
+            "settle",
+            ACT,
+            "ID --sent|--send|--draft",
+            "decide about an answer that got stuck",
+            "settle:settle",
+            arguments.settle,
+            ("earful settle 12 --send", "earful settle 12 --draft"),
+        ),
         Command("undo", ACT, "", "take back your last decision, whole", "acts:undo", arguments.agent),
         Command("redo", ACT, "", "do again what was undone last", "acts:redo", arguments.agent),
         Command(

@@ -42,6 +42,15 @@ def print_delivery(delivery: Delivery, out: Output) -> None:
         out.row(*delivery_line(delivery))
 
 
+async def tell_rest(db: Database, out: Output) -> None:
+    """Say what is still in the outbox, and who waits for a person."""
+    counts = {state: count for state, count in (await outbox.pending(db)).items() if count and state not in SETTLED}
+    if counts:
+        out.tell(f"still in the outbox: {', '.join(f'{count} {state}' for state, count in counts.items())}")
+    for one in await outbox.listing(db, states=(DeliveryState.PERSON,)):
+        out.tell(f"case {one.case_id} needs a person: {one.error or 'look there'}; `earful settle {one.case_id}`")
+
+
 async def settle(settings: Settings, db: Database, ids: Sequence[int], out: Output) -> list[Delivery]:
     """The deliveries once each is sent, failed, withdrawn or needs a person. Sends them here where no worker does."""
     from sources.worker import Worker

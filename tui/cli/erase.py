@@ -26,6 +26,8 @@ def erase(call: Call) -> int:
 async def _erase(call: Call, db: Database) -> int:
     if not isinstance(call.settings.database, Path):
         raise BadInput("erasing looks through the store's file byte by byte; it cannot do that on a server yet")
+    if call.args.author is None:
+        return await _compact(call, db)
     who, out = call.args.author.strip(), call.out
     found = await erasing.find(db, who, call.args.network)
     if not found:
@@ -54,6 +56,16 @@ async def _erase(call: Call, db: Database) -> int:
         if left:
             code = FAILED
     return code
+
+
+async def _compact(call: Call, db: Database) -> int:
+    if not call.args.compact:
+        raise BadInput("name whom to erase: a handle, or the address of the person's page")
+    before = db.path.stat().st_size
+    await upkeep.compact(db)
+    await upkeep.write_out(db)
+    call.out.tell(f"{db.path} had {before / 1e6:,.1f} MB and has {db.path.stat().st_size / 1e6:,.1f} MB now")
+    return DONE
 
 
 def _ask(call: Call, found: list[Found]) -> None:

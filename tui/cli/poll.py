@@ -10,7 +10,7 @@ from store.domain.errors import BadInput
 from store.domain.poll import PollLine
 from tui import log
 from tui.cli.call import DONE, FAILED, NOTHING, Call
-from tui.cli.delivering import print_delivery
+from tui.cli.delivering import print_delivery, tell_rest
 from tui.cli.records import poll_line, poll_record
 from tui.nearest import did_you_mean
 from tui.output import Output
@@ -61,13 +61,16 @@ def send(call: Call) -> int:
     async def work(db: Database) -> int:
         async with Worker(db, call.settings.desk, told=log.told) as worker:
             if not await worker.acquire():
-                call.out.tell("another process sends for this store already")
+                call.out.tell(f"{await worker.holder() or 'another process'} sends for this store already")
+                await tell_rest(db, call.out)
                 return NOTHING
             moved = await worker.send_once()
         for delivery in moved:
             print_delivery(delivery, call.out)
         if not moved:
             call.out.tell("nothing is due in the outbox")
+        await tell_rest(db, call.out)
+        if not moved:
             return NOTHING
         return FAILED if any(delivery.state in TROUBLE for delivery in moved) else DONE
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from store.domain.case import CaseDetail, InboxRow
-from store.domain.delivery import Delivery, DeliveryState
+from store.domain.delivery import Delivery, DeliveryState, waits_behind
 from store.domain.mention import Author, Mention
 from store.domain.poll import PollLine
 from tui.output import Cell
@@ -160,9 +161,10 @@ def delivery_record(delivery: Delivery) -> Record:
     }
 
 
-def delivery_line(delivery: Delivery) -> list[Cell | str]:
-    """case, kind, to whom, state and until when or why."""
+def delivery_line(delivery: Delivery, others: Iterable[Delivery] = ()) -> list[Cell | str]:
+    """case, kind, to whom, state and until when or why. `others` of its case may have to leave before it."""
     words = f"held until {local(delivery.due_at)}" if delivery.state == DeliveryState.HELD else str(delivery.state)
+    words += " behind the answer before it" if waits_behind(delivery, others) else ""
     bad = delivery.state in (DeliveryState.FAILED, DeliveryState.PERSON, DeliveryState.UNKNOWN)
     return [
         Cell(str(delivery.case_id), -5, "bold"),

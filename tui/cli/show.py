@@ -53,7 +53,7 @@ def _print(case: CaseDetail, out: Output) -> None:
         out.row()
         out.row(Cell("outbox", 0, "bold"))
         for delivery in case.deliveries:
-            out.row(*delivery_line(delivery))
+            out.row(*delivery_line(delivery, case.deliveries))
     if case.journal:
         out.row()
         out.row(Cell("journal", 0, "bold"))

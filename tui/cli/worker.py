@@ -15,7 +15,7 @@ from store.domain.errors import EarfulError
 from store.domain.poll import PollLine
 from tui import log
 from tui.cli.call import DONE, FAILED, Call
-from tui.cli.delivering import print_delivery
+from tui.cli.delivering import print_delivery, tell_rest
 from tui.cli.poll import TROUBLE, print_poll
 from tui.cli.records import delivery_line, poll_line
 from tui.settings import Settings
@@ -80,6 +80,7 @@ async def _on_and_on(call: Call, db: Database, stop: asyncio.Event) -> None:
             log.use(settings)
     finally:
         await lock.release()
+    await tell_rest(db, call.out)
     call.out.tell("earful worker stopped")
 
 

@@ -15,7 +15,7 @@ from tui import actions
 from tui.messages import Pulse
 from tui.safe import clip
 
-WORKER = {"opening": "opening …", "working": "", "elsewhere": "worker elsewhere", "nobody": "no worker here"}
+WORKER = {"opening": "opening …", "working": "", "nobody": "nobody polls or sends"}
 
 
 MARK, SEPARATOR = "⚠ ", " · "
@@ -25,6 +25,12 @@ def _loud(ailing: tuple[str, ...]) -> str:
     """The first source that ails by name, the others by number; g h shows them all."""
     more = f" +{len(ailing) - 1}" if len(ailing) > 1 else ""
     return f"{MARK}{ailing[0]}{more}" if ailing else ""
+
+
+def _worker(pulse: Pulse) -> str:
+    if pulse.worker == "elsewhere":
+        return f"{pulse.holder or 'another process'} sends"
+    return WORKER.get(pulse.worker, pulse.worker)
 
 
 def outbox_words(pulse: Pulse) -> str:
@@ -85,7 +91,7 @@ class StatusLine(Widget):
         facts = (
             _loud(self.pulse.ailing),
             f"→ {out}" if out else "",
-            WORKER.get(self.pulse.worker, self.pulse.worker),
+            _worker(self.pulse),
             self.agent,
         )
         right = clip(SEPARATOR.join(fact for fact in facts if fact), max(10, width - 24))

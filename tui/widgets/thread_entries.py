@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from store.domain.case import CaseDetail, Note
-from store.domain.delivery import Delivery, DeliveryKind, DeliveryState
+from store.domain.delivery import Delivery, DeliveryKind, DeliveryState, waits_behind
 from store.domain.mention import Mention
 from tui import signs
 from tui.links import plain
@@ -52,7 +52,7 @@ def entries(detail: CaseDetail, now: datetime, hints: Hints) -> list[Entry]:
     said = [_mention(mention, by_name.get(mention.native_id) if mention.ours else None) for mention in detail.mentions]
     back = {mention.native_id for mention in detail.mentions if mention.ours}
     away = [
-        _delivery(delivery, now, hints)
+        _delivery(delivery, now, hints, behind=waits_behind(delivery, detail.deliveries))
         for delivery in detail.deliveries
         if delivery.state is not DeliveryState.WITHDRAWN and (not delivery.remote_id or delivery.remote_id not in back)
     ]
@@ -105,7 +105,7 @@ def _note(note: Note) -> Entry:
     return Entry(f"n{note.id}", "note", note.at, heading, "", note.text)
 
 
-def _delivery(delivery: Delivery, now: datetime, hints: Hints) -> Entry:
+def _delivery(delivery: Delivery, now: datetime, hints: Hints, *, behind: bool) -> Entry:
     who = f"  {clip(delivery.agent, 30)}"
     if delivery.kind is DeliveryKind.REPLY:
         heading: Line = (("we", "ours"), (who, "strong"), (f"  {local(delivery.created_at)}", "quiet"))
@@ -118,13 +118,12 @@ def _delivery(delivery: Delivery, now: datetime, hints: Hints) -> Entry:
             (f"  {local(delivery.created_at)}", "quiet"),
         )
         kind = "away"
-    return Entry(
-        f"d{delivery.id}", kind, delivery.created_at, heading, "", delivery.text, (state_line(delivery, now, hints),)
-    )
+    state = state_line(delivery, now, hints, behind=behind)
+    return Entry(f"d{delivery.id}", kind, delivery.created_at, heading, "", delivery.text, (state,))
 
 
-def state_line(delivery: Delivery, now: datetime, hints: Hints) -> Line:
-    """What became of it, and which key does something about it."""
+def state_line(delivery: Delivery, now: datetime, hints: Hints, *, behind: bool = False) -> Line:
+    """What became of it, and which key does something about it. `behind`: it waits for an older answer of the case."""
     seconds = max(0, round((delivery.due_at - now).total_seconds()))
     settle = f"{hints.settle} settles it"
     why = f": {delivery.error}" if delivery.error else ""
@@ -132,6 +131,8 @@ def state_line(delivery: Delivery, now: datetime, hints: Hints) -> Line:
         case DeliveryState.HELD:
             recall = f"{hints.recall} recalls" if hints.recall else f"{hints.settle} recalls"
             return text(f"→ sending in {seconds} s, {recall}", "way")
+        case DeliveryState.QUEUED if behind:
+            return text("→ queued, leaves after the answer above it", "way")
         case DeliveryState.QUEUED:
             again = f", next try in {seconds} s{why}" if delivery.attempts else ""
             return text(f"→ queued{again}", "way")
