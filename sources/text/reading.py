@@ -26,6 +26,6 @@ def read(
     spoken = Spoken.of(whole)
     hits = lexicon(language).find(spoken)
     felt = weigh(spoken, language, hits, choice.sentiment)
-    purpose = intent(spoken, hits, felt)
+    purpose = intent(spoken, language, hits, felt)
     points, reasons = urgency(hits, felt.label, felt.score, purpose, followers)
     return Reading(language, felt.label, felt.score, purpose, points, reasons, VERSION)
