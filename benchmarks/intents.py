@@ -1,4 +1,5 @@
-"""What posts are for, by hand-written sentences of six languages, and how often posts of the street are taken for a threat or for spam.
+"""What posts are for, on hand-written sentences of six languages; and how many posts of the street are taken for a
+threat or for spam.
 
     python benchmarks/intents.py [HALF] [DATA]
 

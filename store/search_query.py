@@ -165,6 +165,8 @@ class Compiler:
             case "followers":
                 known = select(author.c.id).where(fields.COMPARE[asked.op](author.c.followers, int(value)))
                 return mention.c.author_id.in_(known)
+            case "urgency":
+                return fields.COMPARE[asked.op](mention.c.urgency, int(value))
             case "since":
                 return mention.c.created_at >= fields.moment(value, self._now)
             case "until":
