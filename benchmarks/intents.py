@@ -1,7 +1,7 @@
 """What posts are for, on hand-written sentences of six languages; and how many posts of the street are taken for a
 threat or for spam.
 
-    python benchmarks/intents.py [HALF] [DATA]
+    python -m benchmarks.intents [HALF] [DATA]
 
 HALF is "seen" (the odd lines, which the rules were looked at with) or "aside" (the even ones, kept away from that).
 With DATA (see benchmarks/reading.py) its posts are read too: nearly none of them is a threat or spam.

@@ -10,7 +10,7 @@ from sources.text.urgency import urgency
 from store.domain.desk import ReadingChoice
 from store.domain.mention import Reading
 
-VERSION = 2
+VERSION = 3
 USUAL = ReadingChoice()
 
 

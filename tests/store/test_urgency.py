@@ -27,7 +27,7 @@ async def look(db: Database, case_id: int, now: datetime = NOW) -> InboxRow:
 
 
 async def test_waiting_grows_with_the_share_of_the_promise_that_is_used_up(db: Database) -> None:
-    line = await land(db, read_mention(created_at=NOW, urgency=25, reasons=["negative"]))
+    line = await land(db, read_mention(thread="t", created_at=NOW, urgency=25, reasons=["negative"]))
     (case_id,) = line.new_cases
     seen = [await look(db, case_id, NOW + hours * HOUR) for hours in (0, 1, 20, 26, 100)]
     assert [row.urgency for row in seen] == [25, 25, 41, 46, 55]
@@ -42,7 +42,7 @@ async def test_waiting_grows_with_the_share_of_the_promise_that_is_used_up(db: D
     done = await look(db, case_id, NOW + 100 * HOUR)
     assert (done.urgency, done.reasons) == (25, ("negative",)), "nobody waits any more"
     again = NOW + 200 * HOUR
-    await land(db, read_mention("and again", created_at=again), now=again)
+    await land(db, read_mention("and again", thread="t", created_at=again), now=again)
     assert (await look(db, case_id, again + 12 * HOUR)).reasons == ("waits 12 h of 24 h",), "a new word, a new clock"
 
 
