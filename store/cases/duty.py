@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import journal, threads
@@ -27,6 +27,7 @@ from store.tables import mute as mutes
 
 # Most finished cases have no assignee either: coalesce keeps that index out of it, the one of the status is shorter.
 FREE = (cases.c.status.in_((CaseStatus.NEW, CaseStatus.OPEN)), func.coalesce(cases.c.assignee, "") == "")
+CANDIDATES = 50  # more than agents who ask at the same moment
 
 
 async def wake(db: Database, *, now: datetime) -> int:
@@ -84,18 +85,26 @@ async def next_urgent(db: Database, *, agent: str, now: datetime) -> tuple[int, 
     """Claim the most urgent free case: assign it to `agent` atomically; (case id, why it is next) or None. The order is
     priority, then urgency as of `now`, then whose answer is due first, then who came first."""
 
-    async def work(connection: AsyncConnection) -> tuple[int, str] | None:
-        free = by_urgency(select(cases.c.id).where(*FREE), await urgency.at(connection, now)).limit(1)
-        # Who asks at the same moment is given the next one.
-        first = free.with_for_update(of=cases, skip_locked=True)
-        case_id = (await connection.execute(first)).scalar_one_or_none()
-        if case_id is None:
-            return None
-        (row,) = await rows_in(connection, [case_id], now=now)
-        await act_in(connection, [(case_id, row.version)], Assign(agent), agent=agent, now=now)
-        return case_id, why(row, now=now)
+    async def rank(connection: AsyncConnection) -> list[int]:
+        free = by_urgency(select(cases.c.id).where(*FREE), await urgency.at(connection, now))
+        return list((await connection.execute(free.limit(CANDIDATES))).scalars())
 
-    return await db.write(work)
+    while ranked := await db.read(rank):  # ordering all that is free takes a while: nobody's writing waits for it
+
+        async def claim(connection: AsyncConnection, ranked: list[int] = ranked) -> tuple[int, str] | None:
+            place = case({case_id: number for number, case_id in enumerate(ranked)}, value=cases.c.id)
+            free = select(cases.c.id).where(cases.c.id.in_(ranked), *FREE).order_by(place).limit(1)
+            # Who asks at the same moment is given the next one.
+            case_id = (await connection.execute(free.with_for_update(skip_locked=True))).scalar_one_or_none()
+            if case_id is None:
+                return None
+            (row,) = await rows_in(connection, [case_id], now=now)
+            await act_in(connection, [(case_id, row.version)], Assign(agent), agent=agent, now=now)
+            return case_id, why(row, now=now)
+
+        if claimed := await db.write(claim):
+            return claimed
+    return None
 
 
 def why(row: InboxRow, *, now: datetime) -> str:

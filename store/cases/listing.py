@@ -106,7 +106,7 @@ def by_urgency(found: Select[int], moment: Urgency) -> Select[int]:
     """A select over `cases`, the most urgent first."""
     newest = mention.c.id == cases.c.newest_mention_id
     joined = found.join(author, author.c.id == cases.c.author_id).outerjoin(mention, newest)
-    return joined.order_by(None).order_by(*moment.order)
+    return moment.join(joined).order_by(None).order_by(*moment.order)
 
 
 async def rows_in(
@@ -114,12 +114,13 @@ async def rows_in(
 ) -> list[InboxRow]:
     """`rows` inside somebody's transaction: four statements for every 400 cases, and one for all."""
     found: dict[int, InboxRow] = {}
-    moment = await urgency.at(connection, now) if now is not None and case_ids else None
-    line = _LINE if moment is None else _LINE.add_columns(*moment.columns)
+    whole = await urgency.at(connection, now) if now is not None and case_ids else None
     for some in chunks(case_ids):
         tags = await tags_of(connection, some)
         watches = await _watches(connection, some)
         deliveries = await _deliveries(connection, some)
+        moment = whole.of(some) if whole else None
+        line = moment.join(_LINE.add_columns(*moment.columns)) if moment else _LINE
         for row in await connection.execute(line.where(cases.c.id.in_(some))):
             found[row.id] = _row(row, tags[row.id], watches[row.id], deliveries.get(row.id, ""), moment)
     return [found[case_id] for case_id in case_ids if case_id in found]

@@ -4,10 +4,11 @@ and other mentions say, added up here in SQL, so that what is shown and what is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Row, and_, case, func, literal, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Row, Select, Subquery, and_, case, func, literal, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.domain import urgency as points
@@ -19,21 +20,27 @@ from store.types import to_micros
 
 OUR_TURN = (CaseStatus.NEW, CaseStatus.OPEN, CaseStatus.ESCALATED)
 RANK = {Priority.URGENT: 3, Priority.HIGH: 2, Priority.NORMAL: 1, Priority.LOW: 0}
-COUNTED_TO = 100  # messages of one author: a robot's thousands are not counted for every row
 ISSUES_AT_ONCE = 200
 NO_ANSWER_NEEDED = "spam"
 
 Growth = dict[int, tuple[int, int]]  # issue -> mentions the day before, and in the last one
 
-_said = mention.alias("said")
-
 
 class Urgency:
     """Columns over `tables.cases`, its newest mention and its author, as of `now`."""
 
-    def __init__(self, growth: Growth, *, now: datetime) -> None:
+    def __init__(self, growth: Growth, *, now: datetime, case_ids: Sequence[int] | None = None) -> None:
+        """For these cases, or for all."""
         self._growth, self._now = growth, now
         self._open = and_(cases.c.status.in_(OUR_TURN), func.coalesce(mention.c.intent, "") != NO_ANSWER_NEEDED)
+        self._lately = _lately(now, case_ids)
+
+    def of(self, case_ids: Sequence[int]) -> Urgency:
+        return Urgency(self._growth, now=self._now, case_ids=case_ids)
+
+    def join(self, found: Select[Any]) -> Select[Any]:
+        """To a select over cases what the columns need besides the newest mention and the author."""
+        return found.outerjoin(self._lately, self._lately.c.author_id == cases.c.author_id)
 
     @property
     def columns(self) -> list[ColumnElement[Any]]:
@@ -65,12 +72,7 @@ class Urgency:
         elif row.waiting:
             said.append(f"waits {span(self._now - row.waits_since)} of {span(row.due_at - row.waits_since)}")
         if row.messages > 1:
-            many = (
-                f"more than {COUNTED_TO - 1} messages"
-                if row.messages >= COUNTED_TO
-                else f"{ordinal(row.messages)} message"
-            )
-            said.append(f"{many} in {points.AGAIN_WITHIN.days} days")
+            said.append(f"{ordinal(row.messages)} message in {points.AGAIN_WITHIN.days} days")
         if row.growing:
             before, lately = self._growth[row.issue_id]
             said.append(f"issue growing: {before:,} -> {lately:,} a day")
@@ -86,15 +88,7 @@ class Urgency:
 
     @property
     def _messages(self) -> ColumnElement[int]:
-        """What the author has written lately, in whatever case."""
-        lately = (
-            select(literal(1))
-            .where(_said.c.author_id == cases.c.author_id, _said.c.created_at > self._now - points.AGAIN_WITHIN)
-            .where(_said.c.ours.is_(False))
-            .limit(COUNTED_TO)
-            .correlate(cases)
-        )
-        counted = select(func.count()).select_from(lately.subquery()).scalar_subquery()
+        counted = func.coalesce(self._lately.c.messages, 0)
         return case((and_(self._open, author.c.handle != UNKNOWN_AUTHOR), counted), else_=0)
 
     @property
@@ -125,6 +119,16 @@ async def at(connection: AsyncConnection, now: datetime) -> Urgency:
     )
     found = await connection.execute(counts)
     return Urgency({issue: (int(before), int(after)) for issue, before, after in found}, now=now)
+
+
+def _lately(now: datetime, case_ids: Sequence[int] | None) -> Subquery:
+    """How many messages everybody who came back has written lately, in whatever case."""
+    said = mention.alias("said")
+    counted = select(said.c.author_id, func.count().label("messages"))
+    counted = counted.where(said.c.created_at > now - points.AGAIN_WITHIN, said.c.ours.is_(False))
+    if case_ids is not None:
+        counted = counted.where(said.c.author_id.in_(select(cases.c.author_id).where(cases.c.id.in_(case_ids))))
+    return counted.group_by(said.c.author_id).having(func.count() > 1).subquery("lately")
 
 
 def _at_most(most: int, number: ColumnElement[int]) -> ColumnElement[int]:
