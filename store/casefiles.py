@@ -21,7 +21,7 @@ Key = tuple[int, str, str]  # (author id, network, thread)
 
 AGENT = "earful"
 JOURNALED = ("status", "reason", "snoozed_until", "due_at", "answered_at")
-KEPT = (*JOURNALED, "created_at", "last_at", "mentions", "version")
+KEPT = (*JOURNALED, "waits_since", "created_at", "last_at", "mentions", "version")
 STATUSES_WITH_A_NEW_CLOCK = frozenset({CaseStatus.WAITING, CaseStatus.DONE, CaseStatus.DISMISSED})
 # What stands for a case: their newest word that is not gone, for only that can be answered; else their newest.
 _NEWEST = (
@@ -60,7 +60,8 @@ class CaseFile:
                 case.update(entering(CaseStatus.DISMISSED, reason=muted))
             return
         if case["due_at"] is None or case["status"] in STATUSES_WITH_A_NEW_CLOCK:
-            case["due_at"] = min(at, now) + reply_within
+            case["waits_since"] = min(at, now)
+            case["due_at"] = case["waits_since"] + reply_within
         if self.fresh:
             case.update(entering(CaseStatus.NEW))
         elif case["status"] != CaseStatus.NEW:
@@ -80,7 +81,7 @@ class CaseFile:
         self.acts.append("edit")
         turned = after == SentimentLabel.NEGATIVE != before
         if turned and self.now["status"] == CaseStatus.DONE:
-            self.now.update(entering(CaseStatus.OPEN), due_at=now + reply_within)
+            self.now.update(entering(CaseStatus.OPEN), waits_since=now, due_at=now + reply_within)
 
     def deleted(self) -> None:
         self.acts.append("delete")

@@ -165,6 +165,9 @@ class Compiler:
             case "followers":
                 known = select(author.c.id).where(fields.COMPARE[asked.op](author.c.followers, int(value)))
                 return mention.c.author_id.in_(known)
+            case "urgency":
+                asks: Condition = fields.COMPARE[asked.op](mention.c.urgency, int(value))
+                return asks
             case "since":
                 return mention.c.created_at >= fields.moment(value, self._now)
             case "until":

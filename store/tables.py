@@ -122,6 +122,7 @@ cases = Table(
     Column("mentions", Integer, nullable=False, server_default="0"),
     Column("newest_mention_id", BigInteger),
     Column("version", Integer, nullable=False, server_default="1"),
+    Column("waits_since", UtcDateTime),
     UniqueConstraint("author_id", "network", "thread"),  # attach a new word to its case
     Index("cases_by_status", "status", "last_at", "id"),  # every view of the inbox, newest first
     Index("cases_by_assignee", "assignee", "last_at", "id"),  # view "mine"
@@ -150,7 +151,7 @@ mention = Table(
     Column("parent", Text, nullable=False, server_default=""),
     Column("thread", Text, nullable=False),
     Column("case_id", ForeignKey("cases.id"), index=True),  # the case screen; NULL for our own posts outside a case
-    Column("author_id", ForeignKey("author.id"), nullable=False, index=True),  # all we know of a person
+    Column("author_id", ForeignKey("author.id"), nullable=False),
     Column("type", Text, nullable=False),
     Column("title", Text, nullable=False, server_default=""),
     Column("text", Text, nullable=False),
@@ -172,6 +173,7 @@ mention = Table(
     Column("deleted_at", UtcDateTime),
     Column("checked_at", UtcDateTime),
     UniqueConstraint("network", "external_id"),  # one post, one row
+    Index("mention_by_author", "author_id", "created_at"),  # all we know of a person, and how often they write
     Index("mention_by_native", "source", "native_id"),  # find a reply's parent
     Index("mention_by_thread", "network", "thread"),  # the thread around a case
     Index("mention_by_url", "url"),  # why: a person has the address of a post

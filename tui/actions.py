@@ -143,6 +143,7 @@ ACTIONS: tuple[Action, ...] = (
     # Look
     Action("search", "/", "search", "search", "search everything", INBOX, "Look", footer=6),
     Action("filter", "\\", "filter", "filter", "search in this view", INBOX, "Look"),
+    Action("order", "!", "urgent_first", "urgent first", "the most urgent first, or the newest again", INBOX, "Look"),
     Action("author", "p", "person", "person", "all cases of this author", DESK, "Look"),
     Action("case.facts", "i", "facts", "facts", "author, exact times, journal: show or hide", CASE, "Look", footer=7),
     Action("thread.fold", "T", "fold", "unfold", "unfold a long text, fold it again", CASE, "Look"),

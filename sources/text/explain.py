@@ -239,6 +239,8 @@ def _fact(asked: Field, document: Document) -> str:
         case "followers":
             known = document.followers
             return "its author's audience is not known" if known is None else f"its author has {known:,} followers"
+        case "urgency":
+            return f"its own urgency is {document.urgency}"
         case "watch":
             return f"it matched {', '.join(document.watches) or 'no watch'}"
         case "since" | "until":

@@ -51,6 +51,7 @@ class Document:
     type: str = ""
     sentiment: str = ""
     intent: str | None = None
+    urgency: int = 0
     created_at: datetime
     now: datetime
     watches: tuple[str, ...] = ()
@@ -78,6 +79,7 @@ def document(item: ReadMention, *, source: str, now: datetime | None = None) -> 
         type=item.new.type,
         sentiment=item.reading.sentiment,
         intent=item.reading.intent,
+        urgency=item.reading.urgency,
         created_at=item.new.created_at,
         now=now or utcnow(),
         watches=item.watches,
@@ -100,6 +102,7 @@ def stored(mention: Mention, *, now: datetime, read: Reading | None = None) -> D
         type=mention.type,
         sentiment=said.sentiment,
         intent=said.intent,
+        urgency=said.urgency,
         created_at=mention.created_at,
         now=now,
         watches=mention.watches,
@@ -295,6 +298,9 @@ def _field(asked: Field) -> Matcher:
             return lambda document: any(lower(watch) == small for watch in document.watches)
         case "followers":
             return _followers(asked.op, int(value))
+        case "urgency":
+            compare, points = fields.COMPARE[asked.op], int(value)
+            return lambda document: bool(compare(document.urgency, points))
         case "since":
             return lambda document: document.created_at >= fields.moment(value, document.now)
         case "until":

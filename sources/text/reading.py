@@ -10,7 +10,7 @@ from sources.text.urgency import urgency
 from store.domain.desk import ReadingChoice
 from store.domain.mention import Reading
 
-VERSION = 2
+VERSION = 3
 USUAL = ReadingChoice()
 
 
@@ -26,6 +26,6 @@ def read(
     spoken = Spoken.of(whole)
     hits = lexicon(language).find(spoken)
     felt = weigh(spoken, language, hits, choice.sentiment)
-    purpose = intent(spoken, hits, felt)
+    purpose = intent(spoken, language, hits, felt)
     points, reasons = urgency(hits, felt.label, felt.score, purpose, followers)
     return Reading(language, felt.label, felt.score, purpose, points, reasons, VERSION)

@@ -1,38 +1,41 @@
-"""How much a mention needs a person now, 0..100, and why, in words that stand on the row.
+"""How much the words of a mention and its author's audience ask for a person, 0..100, and why, in words on the row.
 
 Rare crises (legal, safety, fraud, data leak, press) are found by words, and words are sometimes meant otherwise ("the
-app is fire"): each is shown with the word that was found, and counts in full only in a text that is not friendly.
+app is fire"): each is shown with the word that was found, and counts in full only in a text that is not friendly. What
+time and other mentions add is added by the store when somebody looks.
 """
 
 from __future__ import annotations
 
 from math import log10
 
-from sources.text.intent import COMPLAINT, QUESTION, REQUEST
+from sources.text.intent import COMPLAINT, SPAM, THREAT
 from sources.text.lexicon import Hit
+from store.domain import urgency as points
 from store.domain.mention import SentimentLabel
-
-CRISES = {"safety": 45, "data leak": 45, "legal": 40, "fraud": 35, "press": 30}
-LARGE_AUDIENCE = 10_000
 
 
 def urgency(
     hits: list[Hit], label: SentimentLabel, score: float, intent: str | None, followers: int | None
 ) -> tuple[int, tuple[str, ...]]:
-    """The sum of what speaks for haste, at most 100, and its reasons, weightiest first."""
-    points: list[tuple[int, str]] = []
-    friendly = label is SentimentLabel.POSITIVE
+    """The sum of what speaks for haste, at most 100, and its reasons, weightiest first. Nobody needs to answer spam."""
+    if intent == SPAM:
+        return 0, ()
+    found: list[tuple[int, str]] = []
+    friendly = label is SentimentLabel.POSITIVE and intent not in (THREAT, COMPLAINT)
+    bad = label is SentimentLabel.NEGATIVE or intent in (THREAT, COMPLAINT)
     if label is SentimentLabel.NEGATIVE:
-        points.append((10 + round(-15 * score), "negative"))
-    if intent == COMPLAINT:
-        points.append((15, COMPLAINT))
-    elif intent in (QUESTION, REQUEST):
-        points.append((10, str(intent)))
-    for crisis, weight in CRISES.items():
-        if word := next((hit.words for hit in hits if hit.section == crisis), None):
-            points.append((weight // 4 if friendly else weight, f"{crisis}: {word}"))
-    if followers is not None and followers >= LARGE_AUDIENCE:
-        reach = min(30, round(10 * (log10(followers) - 3)))
-        points.append((reach // 3 if friendly else reach, f"{followers:,} followers"))
-    points.sort(key=lambda point: -point[0])
-    return min(100, sum(weight for weight, _ in points)), tuple(reason for _, reason in points)
+        found.append((points.NEGATIVE + round(-points.NEGATIVE_SCORE * score), "negative"))
+    if intent in points.INTENTS:
+        found.append((points.INTENTS[intent], intent))
+    mild = friendly or (intent != THREAT and any(hit.section == "elsewhere" for hit in hits))
+    for crisis, weight in points.CRISES.items():
+        if words := [hit for hit in hits if hit.section == crisis]:
+            surest = max(words, key=lambda hit: hit.weight)
+            weight = round(weight * points.SURENESS[min(3, max(1, round(surest.weight)))])
+            found.append((weight // points.MILD if mild else weight, f"{crisis} crisis word: {surest.words}"))
+    if followers is not None and followers >= points.AUDIENCE_LEAST:
+        reach = min(points.AUDIENCE_MOST, round(points.AUDIENCE * (log10(followers) - 3)))
+        found.append((reach if bad else reach // (3 if friendly else 2), f"{followers:,} followers"))
+    found.sort(key=lambda point: -point[0])
+    return min(points.MOST, sum(weight for weight, _ in found)), tuple(reason for _, reason in found)

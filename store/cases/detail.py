@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,11 +19,11 @@ from store.tables import note as notes
 AROUND = 200  # other people's words in the thread: the newest of them
 
 
-async def get(db: Database, case_id: int) -> CaseDetail:
-    """The whole case. Raises NotFound."""
+async def get(db: Database, case_id: int, *, now: datetime | None = None) -> CaseDetail:
+    """The whole case; its urgency is that of `now`, without it that of its words alone. Raises NotFound."""
 
     async def work(connection: AsyncConnection) -> CaseDetail:
-        found = await rows_in(connection, [case_id])
+        found = await rows_in(connection, [case_id], now=now)
         if not found:
             raise NotFound(f"there is no case {case_id}")
         column = (await connection.execute(select(cases.c.thread).where(cases.c.id == case_id))).scalar_one()

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import journal, threads
+from store.cases import urgency
 from store.cases.acting import Acted, act_in, commit
-from store.cases.listing import rows_in
+from store.cases.listing import by_urgency, rows_in
+from store.cases.urgency import RANK
 from store.database import Database
 from store.dialects import dialect_of
 from store.domain.action import Assign
 from store.domain.case import CaseStatus, InboxRow, Priority
 from store.domain.errors import BadInput
-from store.domain.mention import UNKNOWN_AUTHOR, JsonObject, SentimentLabel
+from store.domain.mention import UNKNOWN_AUTHOR, JsonObject
 from store.domain.safetext import safe_line
 from store.domain.standing import Standing, entering
+from store.domain.urgency import span
 from store.journal import Change
 from store.steps import step
 from store.tables import author, cases, mention
 from store.tables import mute as mutes
 
 A_STEP = 50  # cases that wake together
-RANK = {Priority.URGENT: 3, Priority.HIGH: 2, Priority.NORMAL: 1, Priority.LOW: 0}
 # Most finished cases have no assignee either: coalesce keeps that index out of it, the one of the status is shorter.
 FREE = (cases.c.status.in_((CaseStatus.NEW, CaseStatus.OPEN)), func.coalesce(cases.c.assignee, "") == "")
+CANDIDATES = 50  # more than agents who ask at the same moment
 
 
 async def wake(db: Database, *, now: datetime) -> int:
@@ -87,54 +90,32 @@ async def _muted(connection: AsyncConnection, kind: str, standing: Standing, wor
 
 async def next_urgent(db: Database, *, agent: str, now: datetime) -> tuple[int, str] | None:
     """Claim the most urgent free case: assign it to `agent` atomically; (case id, why it is next) or None. The order is
-    priority, then what is overdue, then the urgency of its newest word, then who waits longest."""
+    priority, then urgency as of `now`, then whose answer is due first, then who came first."""
 
-    async def work(connection: AsyncConnection) -> tuple[int, str] | None:
-        overdue = func.coalesce(cases.c.due_at <= now, False)
-        first = (
-            select(cases.c.id)
-            .outerjoin(mention, mention.c.id == cases.c.newest_mention_id)
-            .where(*FREE)
-            .order_by(
-                case(RANK, value=cases.c.priority).desc(),
-                overdue.desc(),
-                func.coalesce(mention.c.urgency, 0).desc(),
-                func.coalesce(cases.c.due_at, cases.c.last_at),
-                cases.c.id,
-            )
-            .limit(1)
-            .with_for_update(of=cases, skip_locked=True)  # who asks at the same moment is given the next one
-        )
-        case_id = (await connection.execute(first)).scalar_one_or_none()
-        if case_id is None:
-            return None
-        (row,) = await rows_in(connection, [case_id])
-        await act_in(connection, [(case_id, row.version)], Assign(agent), agent=agent, now=now)
-        return case_id, why(row, now=now)
+    async def rank(connection: AsyncConnection) -> list[int]:
+        free = by_urgency(select(cases.c.id).where(*FREE), await urgency.at(connection, now))
+        return list((await connection.execute(free.limit(CANDIDATES))).scalars())
 
-    return await db.write(work)
+    while ranked := await db.read(rank):  # ordering all that is free takes a while: nobody's writing waits for it
+
+        async def claim(connection: AsyncConnection, ranked: list[int] = ranked) -> tuple[int, str] | None:
+            place = case({case_id: number for number, case_id in enumerate(ranked)}, value=cases.c.id)
+            free = select(cases.c.id).where(cases.c.id.in_(ranked), *FREE).order_by(place).limit(1)
+            # Who asks at the same moment is given the next one.
+            case_id = (await connection.execute(free.with_for_update(skip_locked=True))).scalar_one_or_none()
+            if case_id is None:
+                return None
+            (row,) = await rows_in(connection, [case_id], now=now)
+            await act_in(connection, [(case_id, row.version)], Assign(agent), agent=agent, now=now)
+            return case_id, why(row, now=now)
+
+        if claimed := await db.write(claim):
+            return claimed
+    return None
 
 
 def why(row: InboxRow, *, now: datetime) -> str:
-    """Why a case is next, in words: "urgent priority, due 20 min ago, negative"."""
-    said: list[str] = []
-    if RANK[row.priority] > RANK[Priority.NORMAL]:
-        said.append(f"{row.priority} priority")
-    if row.due_at is not None and row.due_at <= now:
-        said.append(f"due {span(now - row.due_at)} ago")
-    elif row.due_at is not None:
-        said.append(f"due in {span(row.due_at - now)}")
-    said += row.reasons
-    if row.sentiment == SentimentLabel.NEGATIVE and SentimentLabel.NEGATIVE not in row.reasons:
-        said.append(row.sentiment)
-    return ", ".join(said) or f"waiting for {span(now - row.last_at)}"
-
-
-def span(length: timedelta) -> str:
-    """A length of time in its largest unit: "20 min", "3 h", "2 days"."""
-    minutes = max(int(length.total_seconds()) // 60, 0)
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h"
-    return f"{minutes // (24 * 60)} days"
+    """Why a case is next, in words: "urgent priority, urgency 55: negative, complaint, due 20 min ago"."""
+    said = [f"{row.priority} priority"] if RANK[row.priority] > RANK[Priority.NORMAL] else []
+    said.append(f"urgency {row.urgency}: {', '.join(row.reasons)}" if row.reasons else "")
+    return ", ".join(filter(None, said)) or f"waiting for {span(now - row.last_at)}"

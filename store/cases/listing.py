@@ -11,7 +11,9 @@ from sqlalchemy import Row, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import search
+from store.cases import urgency
 from store.cases.effects import tags_of
+from store.cases.urgency import Urgency
 from store.chunks import chunks
 from store.database import Database
 from store.domain.case import CaseStatus, InboxRow, Priority
@@ -25,21 +27,27 @@ Place = tuple[datetime, int]  # (last_at, id): where a row stands in the inbox, 
 TEXT_SHOWN = 300
 
 
-async def ids(db: Database, query: Node | None, *, me: str, now: datetime, limit: int | None = None) -> list[int]:
-    """Ids of the cases that `query` finds, in inbox order (newest word first, then id). A screen keeps these 8 bytes a
-    row and fetches what it shows by `rows`."""
+async def ids(
+    db: Database, query: Node | None, *, me: str, now: datetime, limit: int | None = None, urgent_first: bool = False
+) -> list[int]:
+    """Ids of the cases that `query` finds, in inbox order (newest word first, then id) or the most urgent first. A
+    screen keeps these 8 bytes a row and fetches what it shows by `rows`."""
 
     async def work(connection: AsyncConnection) -> list[int]:
-        return list((await connection.execute(await _found(connection, query, me, now, limit))).scalars())
+        found = await _found(connection, query, me, now, limit)
+        if urgent_first:
+            found = by_urgency(found, await urgency.at(connection, now))
+        return list((await connection.execute(found)).scalars())
 
     return await db.read(work)
 
 
-async def rows(db: Database, case_ids: Sequence[int]) -> list[InboxRow]:
-    """The inbox rows of these cases, in the order asked; ids that are not there are left out."""
+async def rows(db: Database, case_ids: Sequence[int], *, now: datetime | None = None) -> list[InboxRow]:
+    """The inbox rows of these cases, in the order asked; ids that are not there are left out. The urgency is that of
+    `now`; without it, of their words alone."""
 
     async def work(connection: AsyncConnection) -> list[InboxRow]:
-        return await rows_in(connection, case_ids)
+        return await rows_in(connection, case_ids, now=now)
 
     return await db.read(work)
 
@@ -57,7 +65,7 @@ async def listing(
 
     async def work(connection: AsyncConnection) -> list[InboxRow]:
         found = await _found(connection, query, me, now, limit, after)
-        return await rows_in(connection, list((await connection.execute(found)).scalars()))
+        return await rows_in(connection, list((await connection.execute(found)).scalars()), now=now)
 
     return await db.read(work)
 
@@ -94,15 +102,27 @@ async def _found(
     return found if limit is None else found.limit(limit)
 
 
-async def rows_in(connection: AsyncConnection, case_ids: Sequence[int]) -> list[InboxRow]:
-    """`rows` inside somebody's transaction: four statements for every 400 cases."""
+def by_urgency(found: Select[int], moment: Urgency) -> Select[int]:
+    """A select over `cases`, the most urgent first."""
+    newest = mention.c.id == cases.c.newest_mention_id
+    joined = found.join(author, author.c.id == cases.c.author_id).outerjoin(mention, newest)
+    return moment.join(joined).order_by(None).order_by(*moment.order)
+
+
+async def rows_in(
+    connection: AsyncConnection, case_ids: Sequence[int], *, now: datetime | None = None
+) -> list[InboxRow]:
+    """`rows` inside somebody's transaction: four statements for every 400 cases, and one for all."""
     found: dict[int, InboxRow] = {}
+    whole = await urgency.at(connection, now) if now is not None and case_ids else None
     for some in chunks(case_ids):
         tags = await tags_of(connection, some)
         watches = await _watches(connection, some)
         deliveries = await _deliveries(connection, some)
-        for row in await connection.execute(_LINE.where(cases.c.id.in_(some))):
-            found[row.id] = _row(row, tags[row.id], watches[row.id], deliveries.get(row.id, ""))
+        moment = whole.of(some) if whole else None
+        line = moment.join(_LINE.add_columns(*moment.columns)) if moment else _LINE
+        for row in await connection.execute(line.where(cases.c.id.in_(some))):
+            found[row.id] = _row(row, tags[row.id], watches[row.id], deliveries.get(row.id, ""), moment)
     return [found[case_id] for case_id in case_ids if case_id in found]
 
 
@@ -161,7 +181,7 @@ def _pressing(made: Iterable[tuple[str, str]]) -> str:
     return unfinished or (DeliveryState.FAILED if DeliveryState.FAILED in newest.values() else "")
 
 
-def _row(row: Row[Any], tags: Sequence[str], watches: Sequence[str], pressing: str) -> InboxRow:
+def _row(row: Row[Any], tags: Sequence[str], watches: Sequence[str], pressing: str, moment: Urgency | None) -> InboxRow:
     return InboxRow(
         id=row.id,
         status=CaseStatus(row.status),
@@ -179,8 +199,8 @@ def _row(row: Row[Any], tags: Sequence[str], watches: Sequence[str], pressing: s
         sentiment=row.sentiment or "neutral",
         score=row.score or 0.0,
         intent=row.intent,
-        urgency=row.urgency or 0,
-        reasons=tuple(map(safe_line, row.reasons or ())),
+        urgency=(row.urgency or 0) if moment is None else row.whole,
+        reasons=(*map(safe_line, row.reasons or ()), *(moment.reasons(row) if moment else ())),
         issue=None if row.issue is None else safe_line(row.issue),
         watches=tuple(map(safe_line, watches)),
         tags=tuple(map(safe_line, tags)),

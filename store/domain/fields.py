@@ -7,6 +7,7 @@
     source:     the name of the configured source, or its network
     network: type: lang: sentiment: intent:     what the mention has
     followers:  the author's audience, with >, <, >=, <= or equal (`10k`, `1.5m`); an unknown audience never matches
+    urgency:    what its words and its author's audience come to, 0..100, with >, <, >=, <= or equal; not the waiting
     since:      not written before this time
     until:      written before this time
     watch:      a watch that the mention matched
@@ -31,7 +32,7 @@ from store.domain.mention import MentionType, SentimentLabel
 from store.domain.query import Field
 from store.domain.words import fold, folded_words
 
-# What stands before the number of followers:, for numbers here and for columns in SQL.
+# What stands before the number of followers: and urgency:, for numbers here and for columns in SQL.
 COMPARE: dict[str, Callable[[Any, int], Any]] = {
     "": operator.eq,
     ">": operator.gt,
@@ -49,6 +50,7 @@ _CHOICES: dict[str, list[str]] = {
 _DURATION = re.compile(r"(\d{1,5})([smhdw])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AUDIENCE = re.compile(r"(>=|<=|>|<|)(\d{1,12}(?:\.\d{1,6})?)([kKmM]?)", re.ASCII)
+_POINTS = re.compile(r"(>=|<=|>|<|)(\d{1,3})", re.ASCII)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][a-z0-9]{1,8})*", re.ASCII)
 _LONGEST = timedelta(days=36_500)
 
@@ -72,6 +74,10 @@ def field(name: str, value: str) -> Field:
         value = str(int(value))
     elif name == "followers":
         op, value = _audience(value)
+    elif name == "urgency":
+        if not (found := _POINTS.fullmatch(value)):
+            raise ValueError("urgency: needs a number from 0 to 100, for example urgency:>60")
+        op, value = found[1], str(int(found[2]))
     elif name in ("since", "until"):
         _moment(value)
     elif name in ("author", "issue"):

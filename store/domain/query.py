@@ -54,7 +54,7 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`name` is one of FIELDS; `op` is "", ">", "<", ">=" or "<=" (followers only has those)."""
+    """`name` is one of FIELDS; `op` is "", ">", "<", ">=" or "<=" (followers and urgency only have those)."""
 
     name: str
     op: str
@@ -87,7 +87,7 @@ Node = Phrase | Fuzzy | Exact | Near | Field | Title | Not | And | Or
 
 # What a mention says of itself, so that a watch can ask for it; and what only the desk knows.
 _SAID = ["author", "title", "link", "since", "until", "followers"]
-_READ = ["site", "source", "network", "type", "lang", "sentiment", "intent"]
+_READ = ["site", "source", "network", "type", "lang", "sentiment", "intent", "urgency"]
 TEXT_FIELDS = frozenset(_SAID + _READ)
 CASE_FIELDS = frozenset(["tag", "watch", "status", "assignee", "issue", "priority", "team", "id"])
 FIELDS = TEXT_FIELDS | CASE_FIELDS

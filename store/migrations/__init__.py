@@ -47,8 +47,17 @@ async def _remember_erased(connection: AsyncConnection) -> None:
     await dialect_of(connection).full_text.scrub(connection)
 
 
+async def _wait_since(connection: AsyncConnection) -> None:
+    """3 -> 4: since when a case waits for us is kept beside when its answer is due, and how often an author wrote
+    lately is counted by an index."""
+    await run(connection, "ALTER TABLE cases ADD COLUMN waits_since BIGINT")
+    await run(connection, "UPDATE cases SET waits_since = created_at WHERE due_at IS NOT NULL")
+    await run(connection, "CREATE INDEX mention_by_author ON mention (author_id, created_at)")
+    await run(connection, "DROP INDEX ix_mention_author_id")
+
+
 # STEPS[n] leads from version n + 1 to n + 2. Add at the end only.
-STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (_remember_unmatched, _remember_erased)
+STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (_remember_unmatched, _remember_erased, _wait_since)
 CURRENT = len(STEPS) + 1
 HALF_COPIED = 0
 

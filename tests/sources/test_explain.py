@@ -113,6 +113,7 @@ def test_words_stand_in_their_context() -> None:
         ("lang:en", {"language": "de"}, "its language is de"),
         ("followers:>1000", {"followers": 12}, "its author has 12 followers"),
         ("followers:>1000", {}, "its author's audience is not known"),
+        ("urgency:>60", {"urgency": 15}, "its own urgency is 15"),
         ("author:ana", {"handle": "bob", "name": "Bob"}, "its author is Bob (bob)"),
         ("site:reddit.com", {"url": "https://example.org/1"}, "its address is https://example.org/1"),
         (
@@ -129,7 +130,7 @@ def test_fields_say_what_the_post_has(query: str, known: dict[str, Any], why: st
 
 def test_every_field_of_a_watch_is_told() -> None:
     for name in match.TEXT_FIELDS - {"title"}:
-        value = {"followers": "7", "since": "7d", "until": "7d"}.get(name, "acme")
+        value = {"followers": "7", "urgency": "7", "since": "7d", "until": "7d"}.get(name, "acme")
         assert reasons(Field(name, "", value), document("x"))[0].why
 
 

@@ -110,6 +110,8 @@ def test_examples(query: str, text: str, expected: bool) -> None:
         ("followers:>10k", {"followers": 10_001}, True),
         ("followers:>10k", {"followers": 10_000}, False),
         ("followers:>=0", {"followers": None}, False),
+        ("urgency:>60", {"urgency": 61}, True),
+        ("urgency:>60", {"urgency": 60}, False),
         ("watch:ACME", {"watches": ("acme",)}, True),
         ("title:acme", {"title": "Acme is back"}, True),
         ('"acme back"', {"title": "Acme", "text": "back"}, False),

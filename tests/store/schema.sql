@@ -45,6 +45,7 @@ CREATE TABLE cases (
 	mentions INTEGER DEFAULT '0' NOT NULL,
 	newest_mention_id BIGINT,
 	version INTEGER DEFAULT '1' NOT NULL,
+	waits_since BIGINT,
 	PRIMARY KEY (id),
 	UNIQUE (author_id, network, thread),
 	FOREIGN KEY(author_id) REFERENCES author (id)
@@ -133,7 +134,6 @@ CREATE INDEX ix_attempt_delivery_id ON attempt (delivery_id);
 CREATE INDEX ix_delivery_case_id ON delivery (case_id);
 CREATE INDEX ix_journal_batch ON journal (batch);
 CREATE INDEX ix_journal_case_id ON journal (case_id);
-CREATE INDEX ix_mention_author_id ON mention (author_id);
 CREATE INDEX ix_mention_case_id ON mention (case_id);
 CREATE INDEX ix_mention_issue_id ON mention (issue_id);
 CREATE INDEX ix_mention_version_mention_id ON mention_version (mention_id);
@@ -189,6 +189,7 @@ CREATE TABLE mention (
 	FOREIGN KEY(author_id) REFERENCES author (id),
 	FOREIGN KEY(issue_id) REFERENCES issue (id)
 );
+CREATE INDEX mention_by_author ON mention (author_id, created_at);
 CREATE INDEX mention_by_native ON mention (source, native_id);
 CREATE INDEX mention_by_thread ON mention (network, thread);
 CREATE INDEX mention_by_time ON mention (created_at, ours, case_id, author_id, issue_id, sentiment, language, network);

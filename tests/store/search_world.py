@@ -56,6 +56,7 @@ class World:
                     language=rng.choice(["en", "de", "pt-br"]),
                     sentiment=rng.choice(["positive", "neutral", "negative"]),
                     intent=rng.choice([None, "question"]),
+                    urgency=number % 3 * 40,
                     watches=rng.choice([(), ("Acme",), ("Acme", "rival")]),
                     created_at=NOW - timedelta(days=number),
                 )
@@ -114,6 +115,9 @@ class World:
                 case "followers":
                     known = {"ana@mastodon.social": 12_000, "müller": 10}.get(stored.author.handle)
                     return known is not None and (known > int(value) if field.op == ">" else known <= int(value))
+                case "urgency":
+                    points = int(stored.external_id.removeprefix("m")) % 3 * 40
+                    return points > int(value) if field.op == ">" else points <= int(value)
                 case "since":
                     return stored.created_at >= NOW - timedelta(days=int(value.rstrip("d")))
                 case "until":
@@ -172,6 +176,8 @@ def some(values: dict[str, list[str]]) -> st.SearchStrategy[Node]:
     return st.sampled_from([Field(name, "", value) for name, each in values.items() for value in each])
 
 
-FOLLOWERS = st.sampled_from([Field("followers", ">", "10"), Field("followers", "<=", "10")])
-SEEN = texts_of_queries | some(VALUES) | FOLLOWERS
+NUMBERS = st.sampled_from(
+    [Field(name, op, value) for name, value in (("followers", "10"), ("urgency", "40")) for op in (">", "<=")]
+)
+SEEN = texts_of_queries | some(VALUES) | NUMBERS
 KNOWN = some(OF_CASES)

@@ -47,12 +47,17 @@ async def test_a_store_of_schema_1_becomes_the_one_of_today_with_all_that_is_in_
     await change(db, text("DROP TABLE unmatched"))
     await change(db, text("DROP INDEX mention_by_url"))
     await change(db, text("DROP TABLE erased"))
+    await change(db, text("ALTER TABLE cases DROP COLUMN waits_since"))
+    await change(db, text("DROP INDEX mention_by_author"))
+    await change(db, text("CREATE INDEX ix_mention_author_id ON mention (author_id)"))
     await change(db, text("UPDATE schema_version SET version = 1"))
     await db.close()
 
     await db.open()
     assert [row.version for row in await rows(db, tables.schema_version)] == [migrations.CURRENT]
     assert (await mentions.get(db, line.new_mentions[0])).text == "acme cloud is down"
+    (case,) = await rows(db, tables.cases)
+    assert case.waits_since == case.created_at
     assert await shape(db) == whole
     assert (await land(db, read_mention(watches=(), lands=False))).unmatched == 1
 

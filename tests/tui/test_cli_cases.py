@@ -10,6 +10,7 @@ import pytest
 from wcwidth import wcswidth
 
 from store.domain.mention import NewAuthor
+from store.domain.urgency import WAITING_MOST
 from tests.factories import NOW, read_mention
 from tests.hostile import PAYLOADS, harm_in
 from tests.tui.command import Earful
@@ -73,7 +74,9 @@ def test_an_inbox_record_has_exactly_these_fields(earful: Earful) -> None:
     assert list(record) == FIELDS
     assert record["author"] == {"handle": "bob@social.example", "name": "Bob", "followers": 12_000}
     assert record["sentiment"] == {"label": "negative", "score": -0.6}
-    assert record["urgency"] == {"score": 40, "reasons": ["negative"]}
+    assert list(record["urgency"]) == ["score", "reasons"]
+    assert record["urgency"]["reasons"][0] == "negative"
+    assert 40 <= record["urgency"]["score"] <= 40 + WAITING_MOST  # it waits: how long, the clock says
     assert record["created_at"] == "2026-11-21T09:00:00Z"
     assert (record["status"], record["mentions"], record["watches"]) == ("new", 1, ["acme"])
 
@@ -90,6 +93,17 @@ def test_newest_first_by_view_search_and_limit(earful: Earful) -> None:
     assert ids(earful, "--view", "done") == [down]
     assert ids(earful, "--search", "acme") == [newest, liked, down]  # a search without a view looks everywhere
     assert ids(earful, "--view", "inbox", "--search", "down") == []
+
+
+def test_the_most_urgent_first(earful: Earful) -> None:
+    newest, liked, down = ids(earful)
+    assert ids(earful, "--sort", "urgency") == [down, liked, newest], "then who waits longest"
+    assert ids(earful, "--sort", "urgency", "--limit", "1") == [down]
+    assert earful("prioritise", str(newest), "high").code == 0
+    assert ids(earful, "--sort", "urgency") == [newest, down, liked]
+    assert ids(earful, "--search", "urgency:>=40") == [down]
+    refused = earful("inbox", "--sort", "age")
+    assert (refused.code, refused.data) == (2, "")
 
 
 def test_no_silent_cap(earful: Earful) -> None:

@@ -569,3 +569,29 @@ def _contrast(one: ColorTriplet, other: ColorTriplet) -> float:
 
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
+
+
+async def test_the_most_urgent_first_and_the_newest_again(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    database = Database(path)
+    await database.open()
+    posts = [
+        factories.read_mention(
+            f"case {points}", author=f"a{points}", urgency=points, reasons=[f"{points} points"], created_at=START
+        )
+        for points in (50, 90, 10)
+    ]
+    await factories.land(database, *posts, now=START)
+    await database.close()
+    async with running(path) as (app, pilot):
+        newest = list(app.inbox.listing.ids)
+        await pilot.press("!")
+        await until(pilot, lambda: list(app.inbox.listing.ids) != newest and app.keyboard.idle)
+        assert [app.inbox.listing.rows[i].urgency for i in app.inbox.listing.ids] == [90, 50, 10]
+        assert "urgent first" in status(app)
+        await pilot.press("P")
+        await until(pilot, lambda: app.keyboard.idle and "yours now" in said(app))
+        assert "urgency 90: 90 points" in said(app)
+        await pilot.press("!")
+        await until(pilot, lambda: list(app.inbox.listing.ids) == newest)
+        assert "urgent first" not in status(app)

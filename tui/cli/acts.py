@@ -136,7 +136,7 @@ def _act(call: Call, action: Action, ids: Sequence[int] | None = None) -> int:
             return await deliver(call, db, acted.deliveries)
         touched = [case_id for case_id, _ in targets]
         for start in range(0, len(touched), AT_ONCE):
-            await print_cases(db, await cases.rows(db, touched[start : start + AT_ONCE]), call.out)
+            await print_cases(db, await cases.rows(db, touched[start : start + AT_ONCE], now=call.now), call.out)
         return DONE
 
     return with_store(call.settings, work)

@@ -42,11 +42,12 @@ COMMANDS: dict[str, Command] = {
             "inbox",
             READ,
             "",
-            "cases, newest first",
+            "cases, newest or most urgent first",
             "inbox:inbox",
             arguments.inbox,
             (
                 "earful inbox --view mine",
+                "earful inbox --sort urgency --limit 10",
                 "earful inbox --search 'sentiment:negative followers:>10000 since:7d' --json | jq -r .url",
             ),
         ),

@@ -38,12 +38,20 @@ def filter_of(desk: Desk, view: str | None, search: str | None) -> Node | None:
 
 
 def inbox(call: Call) -> int:
-    print_inbox(call, call.settings, view=call.args.view, search=call.args.search, limit=call.args.limit)
+    args = call.args
+    urgent_first = args.sort == "urgency"
+    print_inbox(call, call.settings, view=args.view, search=args.search, limit=args.limit, urgent_first=urgent_first)
     return DONE
 
 
 def print_inbox(
-    call: Call, settings: Settings, *, view: str | None = None, search: str | None = None, limit: int | None = None
+    call: Call,
+    settings: Settings,
+    *,
+    view: str | None = None,
+    search: str | None = None,
+    limit: int | None = None,
+    urgent_first: bool = False,
 ) -> None:
     out, query = call.out, filter_of(settings.desk, view, search)
     now = call.now.astimezone(local_zone())  # the days of a query are the reader's
@@ -61,7 +69,13 @@ def print_inbox(
             after = (page[-1].last_at, page[-1].id)
         return shown
 
-    if not with_store(settings, stream):
+    async def ranked(db: Database) -> int:
+        found = await cases.ids(db, query, me=settings.agent, now=now, limit=limit, urgent_first=True)
+        for start in range(0, len(found), PAGE):
+            await print_cases(db, await cases.rows(db, found[start : start + PAGE], now=now), out)
+        return len(found)
+
+    if not with_store(settings, ranked if urgent_first else stream):
         out.tell("no cases here")
 
 

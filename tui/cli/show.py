@@ -15,7 +15,7 @@ from tui.worddiff import marked
 
 
 def show(call: Call) -> int:
-    case = with_store(call.settings, lambda db: cases.get(db, call.args.id))
+    case = with_store(call.settings, lambda db: cases.get(db, call.args.id, now=call.now))
     if call.out.json:
         call.out.record(show_record(case))
     else:

@@ -100,7 +100,7 @@ class CaseScreen(Writing, Deeds, Screen[None]):
         from store import cases, drafts
 
         database = await self.app.database()
-        detail = await cases.get(database, self.case_id)
+        detail = await cases.get(database, self.case_id, now=datetime.now(UTC))
         draft = await drafts.get(database, self.case_id, self.app.agent)
         if detail.row.id == self.case_id:
             self.detail, self._begun = detail, draft is not None

@@ -117,13 +117,15 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
         await asyncio.sleep(REST_SECONDS)
         from store import cases
 
-        detail = await cases.get(await self.app.database(), case_id)
+        detail = await cases.get(await self.app.database(), case_id, now=datetime.now(UTC))
         self.preview.show_detail(detail, self.list.now)
 
     def tell_place(self) -> None:
         where = f"search “{self.search}”" if self.everywhere else self.view.name
         if self.search and not self.everywhere:
             where += f" \\ {self.search}"
+        if self.urgent_first:
+            where += ", urgent first,"
         facts = [f"{where} {self.listing.cursor + 1:,}/{self.total}" if len(self.listing) else f"{where} 0"]
         if self.listing.arrived:
             facts.append(f"{len(self.listing.arrived)} new ↑")
@@ -197,6 +199,13 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
     def action_turn_view(self, step: int) -> None:
         names = [view.name for view in self.app.views]
         self.open_view(names[(names.index(self.view.name) + step) % len(names)])
+
+    def action_urgent_first(self) -> None:
+        """The other order: the most urgent first, or the newest again."""
+        self.urgent_first = not self.urgent_first
+        self.listing.clear()
+        self.list.scroll_to(y=0, animate=False, force=True)
+        self.load()
 
     def action_search(self) -> None:
         self._ask("/", everywhere=True)

@@ -40,6 +40,7 @@ class Loading(Screen[None]):
         self.listing = Listing()
         self.search, self.everywhere = "", False
         self.query_node: Node | None = None
+        self.urgent_first = False
         self.total = ""
         self.limit = FIRST
         self._waiting_for_first = True
@@ -73,15 +74,15 @@ class Loading(Screen[None]):
         began = asyncio.get_running_loop().time()
         if limit is not None:
             limit = max(limit, self.limit)
-        node = self.query_node
-        ids = await cases.ids(database, node, me=self.app.agent, now=now, limit=limit)
-        if node is not self.query_node:
-            return  # another view was asked for meanwhile; its own load is on the way
+        node, urgent_first = self.query_node, self.urgent_first
+        ids = await cases.ids(database, node, me=self.app.agent, now=now, limit=limit, urgent_first=urgent_first)
+        if node is not self.query_node or urgent_first is not self.urgent_first:
+            return  # something else was asked for meanwhile; its own load is on the way
         whole = limit is None or len(ids) < limit
         self.limit = FIRST if limit is None and len(ids) < FIRST else limit or len(ids) + FIRST
         if not len(self.listing):  # nothing stands there yet: draw once, with the words
             first = [i for i in ids[: self.list.size.height] if i not in self.listing.rows]
-            self.listing.keep(first, await cases.rows(database, first))
+            self.listing.keep(first, await cases.rows(database, first, now=now))
             self.list.now = now
         self.list.show(ids, whole=whole, arrivals=arrivals, nothing=self._nothing())
         await self._fetch_rows()
@@ -104,7 +105,7 @@ class Loading(Screen[None]):
 
             database = await self.app.database()
             while missing := self.list.missing()[:ROWS_AT_ONCE]:
-                self.list.keep(missing, await cases.rows(database, missing))
+                self.list.keep(missing, await cases.rows(database, missing, now=datetime.now(local_zone())))
         finally:
             self._fetching = False
 
