@@ -24,6 +24,7 @@ from store.domain.secret import Secret
 from store.engines import engine_for
 from store.killpoints import point
 from store.lock import WorkerLock
+from store.upkeep import Upkeep
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -48,7 +49,7 @@ class Database:
     def path(self) -> Path:
         """The file of a store that is one. Raises StoreError for one on a server."""
         if not isinstance(self.place, Path):
-            raise StoreError("that works on a store in a file only; for a server take its own tools, such as pg_dump")
+            raise StoreError(f"{self.place} is no file")
         return self.place
 
     async def open(self, *, half_copied: bool = False) -> None:
@@ -79,6 +80,10 @@ class Database:
     def worker_lock(self) -> WorkerLock:
         """The lock of who polls and sends; a new object each time."""
         return self._engine.lock()
+
+    def upkeep(self) -> Upkeep:
+        """What the store keeps between and behind its tables."""
+        return self._engine.upkeep()
 
     def pulse(self) -> Hashable:
         """Another value than before where anybody may have written since; costs next to nothing."""

@@ -15,7 +15,7 @@ from functools import partial
 from sqlalchemy import ColumnElement, Table, and_, case, delete, exists, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import erase, erased, forgetting
+from store import erase, erased, forgetting, search
 from store.database import Database
 from store.domain.case import CaseStatus
 from store.domain.delivery import SETTLED
@@ -53,6 +53,8 @@ async def keep(db: Database, retention: Retention, watches: Mapping[str, timedel
         place, pace = (NEVER, 0), Pace()
         while some := await pace.step(db, partial(_words, until=until, place=place, now=now)):
             gone.mentions, place = gone.mentions + some[0], some[1]
+    if gone.mentions:
+        await search.shed(db)
     for kept, table, name in (
         (retention.raw, mention_raw, "raws"),
         (retention.raw, rejected, "raws"),

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from store.database import Database
+from store.domain.place import Place
 
 NAME = "earful-postgres-"
 MISSING = "no PostgreSQL server can be started here"
@@ -54,7 +55,10 @@ class Server:
         return self.url(name)
 
     def drop(self, url: str) -> None:
-        self.run(f"DROP DATABASE {url.partition('@/')[2].partition('?')[0]} WITH (FORCE)")
+        self.run(f"DROP DATABASE {self.name(url)} WITH (FORCE)")
+
+    def name(self, url: str) -> str:
+        return url.partition("@/")[2].partition("?")[0]
 
     def run(self, statement: str, database: str = "postgres") -> list[Any]:
         import psycopg
@@ -62,6 +66,21 @@ class Server:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             found = connection.execute(statement)
             return found.fetchall() if found.description else []
+
+
+def files_of(place: Place) -> list[Path]:
+    """The files that a store lies in, on the server's own disk too."""
+    import psycopg
+
+    if isinstance(place, Path):
+        return list(place.parent.glob(f"{place.name}*"))
+    with psycopg.connect(place.url, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+        found = connection.execute(
+            "SELECT current_setting('data_directory'), oid FROM pg_database WHERE datname = current_database()"
+        ).fetchone()
+    assert found is not None
+    return [file for file in (Path(found[0]) / "base" / str(found[1])).iterdir() if file.is_file()]
 
 
 @contextmanager

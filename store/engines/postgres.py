@@ -15,6 +15,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -26,7 +27,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from store.domain.errors import StoreError
 from store.domain.place import Server
 from store.domain.secret import Secret
-from store.engines.postgres_lock import AdvisoryLock
+from store.engines.postgres_lock import SHARE, AdvisoryLock
+from store.engines.postgres_upkeep import ServerUpkeep
 
 # psycopg tells by a logger what it gets over by itself; without a handler that would be written over the screen.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
@@ -84,13 +86,22 @@ class Postgres:
         @event.listens_for(engine.sync_engine, "connect")
         def _prepare(connection: Any, record: Any) -> None:
             connection.driver_connection.adapters.register_dumper(str, _WithoutNul)
+            cursor = connection.cursor()
+            cursor.execute(SHARE)
+            (shared,) = cursor.fetchone()
+            cursor.close()
+            connection.rollback()
+            if shared is False:  # None: there is no such schema, which the first statement says
+                raise StoreError(
+                    f"a backup is just taking the place of the store {self._server}; try again in a moment"
+                )
 
         return engine, engine
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[None]:
         try:
-            connection = await self._connect("migration")
+            connection = await self.connect("migration")
             try:
                 await connection.execute("SET lock_timeout = '60s'")
                 await connection.execute(f"SELECT pg_advisory_lock({_MIGRATION})")
@@ -117,7 +128,10 @@ class Postgres:
         return f"{words}; {_REMEDIES[state]}" if state in _REMEDIES else words
 
     def lock(self) -> AdvisoryLock:
-        return AdvisoryLock(lambda: self._connect("worker"))
+        return AdvisoryLock(lambda: self.connect("worker"))
+
+    def upkeep(self) -> ServerUpkeep:
+        return ServerUpkeep(lambda: self.connect("upkeep"), self.cause)
 
     def pulse(self) -> Hashable:
         """How many notifications came. Asking begins to listen."""
@@ -135,7 +149,7 @@ class Postgres:
         """A connection that breaks is made again; what was said meanwhile counts as heard."""
         while True:
             with suppress(psycopg.Error, OSError):
-                async with await self._connect("listening") as connection:
+                async with await self.connect("listening") as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     self._heard += 1
                     async for _ in connection.notifies():
@@ -143,7 +157,7 @@ class Postgres:
             self._heard += 1
             await asyncio.sleep(1)
 
-    async def _connect(self, role: str) -> psycopg.AsyncConnection[Any]:
+    async def connect(self, role: str) -> psycopg.AsyncConnection[Any]:
         """A connection of its own, outside of the pool and of transactions."""
         return await psycopg.AsyncConnection.connect(self._server.url, autocommit=True, **self._arguments(role))
 
@@ -166,3 +180,11 @@ class _WithoutNul(StrDumperUnknown):
 
     def dump(self, obj: str) -> Any:
         return super().dump(obj.replace("\0", "\ufffd") if "\0" in obj else obj)
+
+
+def in_schema(server: Server, name: str) -> Server:
+    """Another schema of the same database."""
+    url = make_url(server.url)
+    own = url.query.get("options", ())
+    options = " ".join([*([own] if isinstance(own, str) else own), f'-csearch_path="{name}"'])
+    return replace(server, url=url.update_query_dict({"options": options}).render_as_string(hide_password=False))

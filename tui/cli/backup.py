@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
@@ -13,23 +15,22 @@ from store import erase, erased
 from store.database import Database
 from store.tables import author, unmatched
 from tui.cli.call import DONE, Call
+from tui.cli.copy import TELL_EVERY, narrator
+from tui.output import Output
 from tui.times import local
-from tui.wiring import with_store
-
-TELL_EVERY = 2.0  # seconds
+from tui.wiring import password_of, with_store
 
 
 def backup(call: Call) -> int:
-    told = time.monotonic()
+    target, place = Path(call.args.file).expanduser(), call.settings.database
+    if isinstance(place, Path):
+        tell = _percent(call.out)
+        made = copies.make(place, target, now=call.now, replace=call.args.replace, tell=tell)
+    else:
+        from store import server_backup
 
-    def tell(done: int, pages: int) -> None:
-        nonlocal told
-        if time.monotonic() - told >= TELL_EVERY:
-            told = time.monotonic()
-            call.out.tell(f"{done * 100 // max(pages, 1)}% copied")
-
-    target = Path(call.args.file).expanduser()
-    made = copies.make(call.settings.file, target, now=call.now, replace=call.args.replace, tell=tell)
+        make = partial(server_backup.make, now=call.now, replace=call.args.replace, tell=narrator(call.out))
+        made = with_store(call.settings, lambda db: make(db, target))
     if call.out.json:
         call.out.record(_record(made))
     else:
@@ -40,13 +41,13 @@ def backup(call: Call) -> int:
 
 
 def restore(call: Call) -> int:
-    store, file = call.settings.file, Path(call.args.file).expanduser().absolute()
-    aside, erased_since = copies.restore(store, file, now=call.now)
+    store, file = call.settings.database, Path(call.args.file).expanduser().absolute()
+    aside, erased_since = _restored(call, file)
     again = with_store(call.settings, lambda db: _erase_again(call, db, erased_since)) if erased_since else 0
-    found = copies.check(store)
+    found = copies.check(store if isinstance(store, Path) else file)
     if call.out.json:
         call.out.record(
-            _record(found) | {"restored": str(file), "replaced": aside and str(aside), "erased_again": again}
+            _record(found) | {"file": str(store), "restored": str(file), "replaced": aside, "erased_again": again}
         )
     else:
         call.out.row(f"{store} is {file} now: {found.mentions:,} mentions in {found.cases:,} cases")
@@ -55,6 +56,31 @@ def restore(call: Call) -> int:
         if aside:
             call.out.row(f"the store that was there until {local(call.now)} is kept as {aside}")
     return DONE
+
+
+def _restored(call: Call, file: Path) -> tuple[str | None, set[str]]:
+    """Where the replaced store is now, and the fingerprints of whom was erased since."""
+    place = call.settings.database
+    if isinstance(place, Path):
+        kept, since = copies.restore(place, file, now=call.now)
+        return str(kept) if kept else None, since
+    from store import server_backup
+
+    work = server_backup.restore(place, password_of(place), file, now=call.now, tell=narrator(call.out))
+    schema, since = asyncio.run(work)
+    return f"schema {schema}" if schema else None, since
+
+
+def _percent(out: Output) -> copies.Tell:
+    told = time.monotonic()
+
+    def tell(done: int, pages: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= TELL_EVERY:
+            told = time.monotonic()
+            out.tell(f"{done * 100 // max(pages, 1)}% copied")
+
+    return tell
 
 
 async def _erase_again(call: Call, db: Database, fingerprints: set[str]) -> int:
