@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from store.domain.errors import StoreError
@@ -115,7 +116,7 @@ class Database:
         try:
             async with self._reader.connect() as connection:
                 return await work(connection)
-        except DBAPIError as error:
+        except (DBAPIError, PoolTimeout) as error:
             raise StoreError(f"the store could not be read: {self._engine.cause(error)}") from error
 
     async def _write(self, work: Work[T]) -> T:
@@ -133,5 +134,7 @@ class Database:
                 except DBAPIError as error:
                     if not self._engine.is_passing(error) or monotonic() - begun > AGAIN_SECONDS:
                         raise StoreError(f"the store could not be written: {self._engine.cause(error)}") from error
+                except PoolTimeout as error:
+                    raise StoreError(f"the store could not be written: {self._engine.cause(error)}") from error
                 await asyncio.sleep(random.uniform(0, pause))
                 pause = min(pause * 2, LONGEST_PAUSE)

@@ -157,7 +157,7 @@ async def _alone(server: Postgres) -> AsyncIterator[psycopg.AsyncConnection[Any]
     try:
         async with await server.connect("restore") as session:
             if await _one(session, "SELECT current_schema()") == (None,):
-                raise StoreError("the schema that the store's address names is not there: create schema makes it")
+                raise StoreError("the schema that the store's address names is not there; CREATE SCHEMA makes it")
             if not await worker.acquire():
                 raise Conflict(f"{await worker.holder()} polls and sends for this store; end it, then try again")
             if (await _one(session, ALONE))[0] is False:

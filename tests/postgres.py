@@ -36,8 +36,16 @@ _numbers = count(1)
 
 
 class Server:
-    def __init__(self, socket: str) -> None:
-        self._socket = socket
+    def __init__(self, wheel: Any) -> None:
+        self._wheel = wheel
+        self._socket = wheel.get_uri().partition("host=")[2]
+
+    def stop(self) -> None:
+        """As an operator would: who is connected is told and cut off."""
+        self._wheel.stop()
+
+    def start(self) -> None:
+        self._wheel.ensure_postgres_running()
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self._socket}"
@@ -101,7 +109,7 @@ def started(run: str, settings: str = SETTINGS) -> Iterator[Server]:
                 with (folder / "postgresql.conf").open("a") as file:
                     file.write(settings)
             wheel.start()
-            server = Server(wheel.get_uri().partition("host=")[2])
+            server = Server(wheel)
             if not server.run("SELECT 1 FROM pg_database WHERE datname = 'store'"):
                 server.run("CREATE DATABASE store")
                 _make(server.url("store"))

@@ -45,6 +45,8 @@ _SESSION = {
     "tcp_keepalives_count": "3",
     "jit": "off",  # costs more than it gains on queries of milliseconds
 }
+# The same for this end: a cut line is noticed within half a minute, also while an answer is waited for.
+_LINE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 # Another transaction was quicker: serialisation failure, deadlock, a row that it made at the same moment.
 _PASSING = frozenset({"40001", "40P01", "23505"})
 _REMEDIES = {
@@ -52,6 +54,8 @@ _REMEDIES = {
     "28000": "the server does not let you in: see its pg_hba.conf",
     "3D000": "make it first: createdb",
     "42501": "the store's role needs the right to do that",
+    "57P01": "the server was stopped; try again when it is back",
+    "57P03": "try again in a moment",
     "53100": "make room on the server's disk and try again",
     "53300": "the server has no connection left: raise its max_connections, or end some programs",
     "55P03": "another program has been writing the same for long; try again, or end that program",
@@ -164,8 +168,10 @@ class Postgres:
     def _arguments(self, role: str) -> dict[str, Any]:
         """The user's own `options` come last and win."""
         settings = [f"-c {name}={value}" for name, value in _SESSION.items()]
-        own = make_url(self._server.url).query.get("options", "")
+        asked = make_url(self._server.url).query
+        own = asked.get("options", "")
         arguments: dict[str, Any] = {
+            **{name: value for name, value in _LINE.items() if name not in asked},
             "options": " ".join([*settings, *([own] if isinstance(own, str) else own)]),
             "application_name": f"earful {role} {os.getpid()}@{socket.gethostname()}",
             "connect_timeout": CONNECT_SECONDS,

@@ -180,5 +180,5 @@ async def test_a_backup_of_a_file_is_restored_to_an_empty_database_and_to_a_sche
     assert await texts(db) == {"acme one"}
     assert [one.state for one in await listing(db)] == [DeliveryState.PERSON]
     await db.close()
-    with pytest.raises(StoreError, match="no schema"):
+    with pytest.raises(StoreError, match="not there"):
         await server_backup.restore(server(f"{url}&options=-csearch_path%3Ddesk"), None, made.path, now=NOW)

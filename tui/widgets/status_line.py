@@ -18,6 +18,7 @@ from tui.safe import clip
 WORKER = {"opening": "opening …", "working": "", "elsewhere": "worker elsewhere", "nobody": "no worker here"}
 
 
+AWAY = "store away, asking again"
 MARK, SEPARATOR = "⚠ ", " · "
 
 
@@ -83,7 +84,7 @@ class StatusLine(Widget):
         width = self.size.width
         out = outbox_words(self.pulse)
         facts = (
-            _loud(self.pulse.ailing),
+            f"{MARK}{AWAY}" if self.pulse.away else _loud(self.pulse.ailing),
             f"→ {out}" if out else "",
             WORKER.get(self.pulse.worker, self.pulse.worker),
             self.agent,
