@@ -11,7 +11,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +33,7 @@ from store.engines.postgres import Postgres, in_schema
 from store.engines.postgres_lock import ALONE, users
 from store.engines.sqlite import sqlite3
 
+Forget = Callable[[Database, set[str]], Awaitable[None]]
 REPLACED = "_replaced_"  # SCHEMA_replaced_20261122T041500Z
 _OURS = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -57,7 +58,9 @@ async def make(
     target = target.absolute()
     backup.refuse_target(target, replace)
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+        folder = target.with_name(f".{target.name}.{os.getpid()}.part")
+        backup.sweep(target, "part")
+        folder.mkdir(mode=0o700)
         try:
             written = folder / "earful.db"
             copy = Database(written)
@@ -85,10 +88,12 @@ async def restore(
     file: Path,
     *,
     now: datetime,
+    forget: Forget | None = None,
     tell: OnRows = lambda table, done, all_of_them: None,
 ) -> tuple[str | None, set[str]]:
     """Put a backup in the place of the store. Returns the schema that the replaced one is kept in (None: there was
-    none) and the fingerprints of whom was erased since the backup, who must be erased again.
+    none) and the fingerprints of whom was erased since the backup: `forget` erases them in the new one, which is not
+    open, before it becomes the store.
 
     Nothing is touched before the backup is there as a whole and compared. What was about to leave the house when it was
     made is a person's to decide. Raises BadInput, StoreError; Conflict while anybody has the store open.
@@ -100,8 +105,12 @@ async def restore(
         await _run(session, "DROP SCHEMA IF EXISTS {} CASCADE", building)  # of one that was killed
         await _run(session, "CREATE SCHEMA {}", building)
         try:
-            await _build(Database(in_schema(place, building), password), file, now, tell)
-            return await _change_places(session, store, building, now)
+            fresh = Database(in_schema(place, building), password)
+            await _build(fresh, file, now, tell)
+            since = await _carry_over(session, store, building)
+            if since and forget is not None:
+                await forget(fresh, since)
+            return await _change_places(session, store, building, now), since
         finally:
             with suppress(psycopg.Error):
                 await _run(session, "DROP SCHEMA IF EXISTS {} CASCADE", building)
@@ -170,19 +179,22 @@ async def _alone(server: Postgres) -> AsyncIterator[psycopg.AsyncConnection[Any]
         await worker.release()
 
 
-async def _change_places(
-    session: psycopg.AsyncConnection[Any], store: str, building: str, now: datetime
-) -> tuple[str | None, set[str]]:
+async def _carry_over(session: psycopg.AsyncConnection[Any], store: str, building: str) -> set[str]:
+    """The fingerprints of what was erased since: they go with the store, whatever is put in its place."""
+    if not await (await session.execute(_OURS, (store, ["erased"]))).fetchall():
+        return set()
+    carry = sql.SQL(_ERASED_SINCE).format(new=sql.Identifier(building), old=sql.Identifier(store))
+    return {digest for (digest,) in await (await session.execute(carry)).fetchall()}
+
+
+async def _change_places(session: psycopg.AsyncConnection[Any], store: str, building: str, now: datetime) -> str | None:
+    """Returns the schema that the tables of the store are in now."""
     new = [name for (name,) in await (await session.execute(
         "SELECT tablename FROM pg_tables WHERE schemaname = %s", (building,))).fetchall()]  # fmt: skip
     async with session.transaction():
         old = [name for (name,) in await (await session.execute(_OURS, (store, new))).fetchall()]
         if old and "schema_version" not in old:
             raise StoreError(f"in the schema {store} are tables that are no store of earful; name another one")
-        since: set[str] = set()
-        if "erased" in old:
-            carry = sql.SQL(_ERASED_SINCE).format(new=sql.Identifier(building), old=sql.Identifier(store))
-            since = {digest for (digest,) in await (await session.execute(carry)).fetchall()}
         aside = f"{store}{REPLACED}{now:%Y%m%dT%H%M%SZ}" if old else None
         if aside:
             await _run(session, "CREATE SCHEMA {}", aside)
@@ -191,7 +203,7 @@ async def _change_places(
         for table in new:
             await _run(session, "ALTER TABLE {}.{} SET SCHEMA {}", building, table, store)
         await _run(session, "DROP SCHEMA {}", building)
-    return aside, since
+    return aside
 
 
 async def _run(session: psycopg.AsyncConnection[Any], statement: str, *names: str) -> None:

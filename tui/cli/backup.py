@@ -42,8 +42,7 @@ def backup(call: Call) -> int:
 
 def restore(call: Call) -> int:
     store, file = call.settings.database, Path(call.args.file).expanduser().absolute()
-    aside, erased_since = _restored(call, file)
-    again = with_store(call.settings, lambda db: _erase_again(call, db, erased_since)) if erased_since else 0
+    aside, again = _restored(call, file)
     found = copies.check(store if isinstance(store, Path) else file)
     if call.out.json:
         call.out.record(
@@ -58,17 +57,25 @@ def restore(call: Call) -> int:
     return DONE
 
 
-def _restored(call: Call, file: Path) -> tuple[str | None, set[str]]:
-    """Where the replaced store is now, and the fingerprints of whom was erased since."""
-    place = call.settings.database
+def _restored(call: Call, file: Path) -> tuple[str | None, int]:
+    """Where the replaced store is now, and how many persons were erased again, who were erased since the backup."""
+    place, again = call.settings.database, 0
+
+    async def forget(fresh: Database, fingerprints: set[str]) -> None:
+        nonlocal again
+        again = await _erase_again(call, fresh, fingerprints)
+
     if isinstance(place, Path):
-        kept, since = copies.restore(place, file, now=call.now)
-        return str(kept) if kept else None, since
+        at_once = copies.restore(
+            place, file, now=call.now, forget=lambda fresh, since: asyncio.run(forget(Database(fresh), since))
+        )
+        return str(at_once[0]) if at_once[0] else None, again
     from store import server_backup
 
-    work = server_backup.restore(place, password_of(place), file, now=call.now, tell=narrator(call.out))
-    schema, since = asyncio.run(work)
-    return f"schema {schema}" if schema else None, since
+    password, tell = password_of(place), narrator(call.out)
+    work = server_backup.restore(place, password, file, now=call.now, forget=forget, tell=tell)
+    schema, _ = asyncio.run(work)
+    return f"schema {schema}" if schema else None, again
 
 
 def _percent(out: Output) -> copies.Tell:
@@ -84,6 +91,8 @@ def _percent(out: Output) -> copies.Tell:
 
 
 async def _erase_again(call: Call, db: Database, fingerprints: set[str]) -> int:
+    """In a store that is not the store yet, and not open."""
+
     async def work(connection: AsyncConnection) -> set[tuple[str, str]]:
         tables = (author, unmatched)
         return {
@@ -93,11 +102,15 @@ async def _erase_again(call: Call, db: Database, fingerprints: set[str]) -> int:
             if erased.of_person(row.network, row.handle) in fingerprints
         }
 
-    people = await db.read(work)
-    for network, handle in people:
-        for found in await erase.find(db, handle, network):
-            if found.person.handle == handle:
-                await erase.erase(db, found, agent=call.settings.agent, now=call.now)
+    await db.open()
+    try:
+        people = await db.read(work)
+        for network, handle in people:
+            for found in await erase.find(db, handle, network):
+                if found.person.handle == handle:
+                    await erase.erase(db, found, agent=call.settings.agent, now=call.now)
+    finally:
+        await db.close()
     return len(people)
 
 
