@@ -7,7 +7,9 @@ import asyncio
 import fcntl
 import json
 import os
+import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +25,7 @@ from store.domain.place import Place
 
 NAME = "earful-postgres-"
 MISSING = "no PostgreSQL server can be started here"
+TRIES = 5
 # Nothing of a test must outlive it: no waiting for the disk.
 SETTINGS = """
 fsync = off
@@ -45,7 +48,7 @@ class Server:
         self._wheel.stop()
 
     def start(self) -> None:
-        self._wheel.ensure_postgres_running()
+        _start(self._wheel)
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self._socket}"
@@ -108,7 +111,7 @@ def started(run: str, settings: str = SETTINGS) -> Iterator[Server]:
                 wheel.ensure_pgdata_inited()
                 with (folder / "postgresql.conf").open("a") as file:
                     file.write(settings)
-            wheel.start()
+            _start(wheel)
             server = Server(wheel)
             if not server.run("SELECT 1 FROM pg_database WHERE datname = 'store'"):
                 server.run("CREATE DATABASE store")
@@ -120,6 +123,18 @@ def started(run: str, settings: str = SETTINGS) -> Iterator[Server]:
     yield server
     wheel.cleanup()
     folder.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _start(wheel: Any) -> None:
+    """On a busy machine the wheel gives up before the server is ready: it is asked again."""
+    for left in reversed(range(TRIES)):
+        try:
+            wheel.start()
+            return
+        except (AssertionError, subprocess.SubprocessError):
+            if not left:
+                raise
+            time.sleep(2)
 
 
 def _sweep() -> None:
