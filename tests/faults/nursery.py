@@ -3,9 +3,9 @@ lives take a minute.
 
     python -m tests.faults.nursery          one JSON order a line on standard input, answers on standard output
 
-An order: {"folder", "port", "store": the address of a database or "" for a file in the folder, "what": "send" | "poll", "hand": a name in tests.faults.planted or "", "kill": EARFUL_KILL
-or "", "seconds": how long at most}. Answers "ready" with the worker's pid when its loop begins, then "ended" with how.
-The pid also stands in FOLDER/client.
+An order: {"folder", "port", "store": the address of a database or "" for a file in the folder, "what": "send" | "poll",
+"hand": a name in tests.faults.planted or "", "kill": EARFUL_KILL or "", "seconds": how long at most}. Answers "ready"
+with the worker's pid when its loop begins, then "ended" with how. The pid also stands in FOLDER/client.
 """
 
 from __future__ import annotations

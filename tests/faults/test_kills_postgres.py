@@ -44,14 +44,16 @@ async def test_answers_survive_kills_at_random_moments(tmp_path: Path, nursery: 
     await db.close()
     with network(tmp_path, 21, "ignores") as social:
         harness = Harness(tmp_path, nursery, social, what="send", store=store)
-        harness.random_lives(KILLS, seed=21, longest=0.8)
-        assert not harness.live(seconds=60).killed
+        lives = harness.random_lives(KILLS, 21, 0.5)
+        harness.live(seconds=60)
+    assert sum(life.killed for life in lives) >= KILLS / 2
     assert sending_faults(harness) == []
 
 
 async def test_mentions_survive_kills_at_random_moments(tmp_path: Path, nursery: Process, store: str) -> None:
     with network(tmp_path, 22, "honours") as social:
         harness = Harness(tmp_path, nursery, social, what="poll", store=store)
-        harness.random_lives(KILLS, seed=22, longest=0.8)
-        assert not harness.live(seconds=60).killed
+        lives = harness.random_lives(KILLS, 22, 0.3)
+        harness.live(seconds=60)
+    assert sum(life.killed for life in lives) >= KILLS / 2
     assert intake_faults(harness, POSTS) == []
