@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,18 +14,19 @@ from sources import rules
 from sources.protocol import Page
 from sources.stopping import to_the_end
 from sources.text import clean, match, phrases, reading
-from store import cases, journal, mentions
+from store import cases, health, journal, mentions
 from store.database import Database
 from store.domain.action import Action
 from store.domain.case import CaseStatus
 from store.domain.clock import utcnow
 from store.domain.desk import Desk
-from store.domain.errors import BadInput, Conflict
+from store.domain.errors import BadInput, Conflict, StoreError
 from store.domain.mention import UNKNOWN_AUTHOR, Mention, NewMention, ReadMention
 from store.domain.poll import PageToStore, PollLine, Rejected
 from store.domain.safetext import safe_line
 
 A_BITE = 20  # mentions read in a thread at a time, so that a stop need not wait for a long page
+A_BURST = 1_000  # mentions that landed: the database shall learn of its tables now, and again at twice as many
 IDENTITY_LIMIT = 2_048
 URL_LIMIT = 4_096
 COUNT_LIMIT = 2**62
@@ -56,6 +58,7 @@ class Intake:
         self._watches = [(watch, match.of_watch(watch)) for watch in desk.watches]
         self._rules = [(rule, match.compile(rule.when)) for rule in (rules.parse(rule, desk) for rule in desk.rules)]
         self._known = False
+        self._landed, self._settle_at = 0, A_BURST
 
     def read(self, new: NewMention, *, source: str = "", lands: bool = False) -> ReadMention:
         """Clean, read and match one mention. Pure; runs in a thread. `lands`: also without a match (import)."""
@@ -91,7 +94,13 @@ class Intake:
             gap_seconds=page.gap_seconds,
             quota_left=page.quota_left,
         )
-        return await to_the_end(self._store(to_store, read.ruled))
+        line = await to_the_end(self._store(to_store, read.ruled))
+        self._landed += line.new
+        if self._landed >= self._settle_at:
+            self._settle_at = 2 * self._landed
+            with suppress(StoreError):  # the page is stored; the next burst tries again
+                await to_the_end(health.settle(self._db))
+        return line
 
     async def failed(
         self,

@@ -145,7 +145,7 @@ class Worker:
     async def _guard(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             if not await self._lock.held():
-                raise StoreError("the connection that made this process the worker is lost; it stops working")
+                raise StoreError("the connection that made this process the worker is lost")
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), LOCK_SECONDS)
 

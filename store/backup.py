@@ -1,10 +1,13 @@
-"""Backups: a consistent copy while the store is in use, checked before it counts as one; and the way back.
+"""Backups of a store in a file: a consistent copy while it is in use, checked before it counts as one; the way back.
 
 Where backups lie is remembered beside the store, not in it: a store that was put back must not forget the later ones.
+For one on a server see `store.server_backup`; its backups are files as well.
 """
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import json
 import os
 import shutil
@@ -12,13 +15,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 from store import migrations
+from store.database import Database
 from store.domain.delivery import DeliveryState
 from store.domain.errors import BadInput, Conflict, StoreError
+from store.domain.place import Place
 from store.engines.sqlite import sqlite3
 from store.lock import FileLock, UseLock
 from store.types import to_micros
@@ -30,6 +36,7 @@ LEAVING = (DeliveryState.HELD, DeliveryState.QUEUED, DeliveryState.SENDING)
 PUT_BACK = "the store was put back to a backup: it may have been sent since then"
 
 Tell = Callable[[int, int], None]  # pages done, pages in all
+Forget = Callable[[Path, set[str]], None]  # a store, fingerprints of whom to erase in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,12 @@ def make(
     """Copy the store to `target`, mode 0600, while others work in it: one moment of it, whole, checked against the
     original by counts and by SQLite's integrity check. Blocks. Raises BadInput and StoreError, and leaves nothing."""
     target = target.absolute()
-    _refuse_target(store, target, replace)
+    if not store.is_file():
+        raise BadInput(f"there is no store {store} to copy")
+    if target.exists() and target.samefile(store):
+        raise BadInput("that is the store itself; choose another file")
+    refuse_target(target, replace)
+    sweep(target, "part")
     written = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         os.close(os.open(written, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
@@ -58,9 +70,7 @@ def make(
         found = _examined(written)
         if found.counts != counts:
             raise StoreError(f"the copy differs from the store ({found.counts} for {counts}); try again")
-        _synced(written)
-        os.replace(written, target)
-        _synced(target.parent)
+        put(written, target)
     except OSError as error:
         raise StoreError(f"cannot write {target}: {error.strerror}") from error
     except sqlite3.Error as error:
@@ -70,12 +80,33 @@ def make(
             with suppress(OSError):
                 left.unlink(missing_ok=True)
     made = Backup(target, now.isoformat(), target.stat().st_size, found.schema, counts["mention"], counts["cases"])
-    with os.fdopen(os.open(_memory(store), os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_NOFOLLOW, 0o600), "a") as file:
-        file.write(json.dumps(asdict(made) | {"path": str(made.path)}) + "\n")
+    remember(store, made)
     return made
 
 
-def known(store: Path) -> list[Backup]:
+def refuse_target(target: Path, replace: bool) -> None:
+    """Raises BadInput where a backup must not be written."""
+    if target.is_dir() or not target.parent.is_dir():
+        raise BadInput(f"{target} is no place for a file; name a file in a folder that is there")
+    if target.is_symlink() or (target.exists() and not replace):
+        raise BadInput(f"{target} is there already; choose another name, or --replace")
+
+
+def put(written: Path, target: Path) -> None:
+    """What is whole takes its name, on the disk too."""
+    _synced(written)
+    os.replace(written, target)
+    _synced(target.parent)
+
+
+def remember(store: Place, made: Backup) -> None:
+    memory = _memory(store)
+    memory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(memory, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_NOFOLLOW, 0o600), "a") as file:
+        file.write(json.dumps(asdict(made) | {"path": str(made.path)}) + "\n")
+
+
+def known(store: Place) -> list[Backup]:
     """The backups of this store that are still where they were put, oldest first."""
     found: dict[Path, Backup] = {}
     with suppress(OSError):
@@ -86,10 +117,18 @@ def known(store: Path) -> list[Backup]:
     return [backup for path, backup in found.items() if path.is_file()]
 
 
-def holding(store: Path, network: str, handle: str) -> list[Path]:
+async def holding(db: Database, network: str, handle: str) -> list[str]:
     """The known backups, and stores that `restore` put aside, that hold this person, or that cannot be looked into."""
-    aside = [path for path in sorted(store.parent.glob(f"{store.name}.replaced-*")) if path.name[-1] == "Z"]
-    return [path for path in (*(backup.path for backup in known(store)), *aside) if _holds(path, network, handle)]
+    aside: list[str] = []
+    if isinstance(db.place, Path):
+        beside = sorted(db.place.parent.glob(f"{db.place.name}.replaced-*"))
+        replaced = [path for path in beside if path.name.endswith("Z")]
+    else:
+        from store import server_backup
+
+        replaced, aside = [], await server_backup.aside_with(db, network, handle)
+    files = [*(backup.path for backup in known(db.place)), *replaced]
+    return [str(path) for path in files if await asyncio.to_thread(_holds, path, network, handle)] + aside
 
 
 def check(backup: Path) -> Backup:
@@ -109,9 +148,12 @@ def check(backup: Path) -> Backup:
     return Backup(backup, at, backup.stat().st_size, found.schema, found.counts["mention"], found.counts["cases"])
 
 
-def restore(store: Path, backup: Path, *, now: datetime) -> tuple[Path | None, set[str]]:
+def restore(
+    store: Path, backup: Path, *, now: datetime, forget: Forget = lambda fresh, since: None
+) -> tuple[Path | None, set[str]]:
     """Put a backup in the place of the store. Returns where the replaced one is kept beside it (None: there was none)
-    and the fingerprints of whom was erased since the backup, who must be erased again.
+    and the fingerprints of whom was erased since the backup: `forget` erases them in the copy before it becomes the
+    store, so that they are not back for a moment.
 
     The backup is copied and checked before anything is touched. What was about to leave the house when the backup was
     made may have left since: it is a person's to decide. Blocks. Raises Conflict while anybody has the store open.
@@ -120,14 +162,18 @@ def restore(store: Path, backup: Path, *, now: datetime) -> tuple[Path | None, s
     fresh = store.with_name(f".{store.name}.{os.getpid()}.restoring")
     try:
         store.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sweep(store, "restoring")
         handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
         with os.fdopen(handle, "wb") as copy, backup.open("rb") as original:
             shutil.copyfileobj(original, copy, 1 << 20)
-        _keep_back(fresh, now)
+        keep_back(fresh, now)
         check(fresh)
         _synced(fresh)
         with _alone(store):
             since = _carry_over(store, fresh) if store.exists() else set()
+            if since:
+                forget(fresh, since)
+                _synced(fresh)
             aside = _put_aside(store, now) if store.exists() else None
             os.replace(fresh, store)
             _synced(store.parent)
@@ -136,7 +182,7 @@ def restore(store: Path, backup: Path, *, now: datetime) -> tuple[Path | None, s
     except sqlite3.Error as error:
         raise StoreError(f"cannot put {backup} in the place of {store}: {error}") from error
     finally:
-        for end in ("", "-journal", "-wal", "-shm"):
+        for end in ("", "-journal", "-wal", "-shm", ".users"):
             with suppress(OSError):
                 fresh.with_name(fresh.name + end).unlink(missing_ok=True)
     return aside, since
@@ -161,17 +207,6 @@ def _alone(store: Path) -> Iterator[None]:
     finally:
         worker.let_go()
         use.release()
-
-
-def _refuse_target(store: Path, target: Path, replace: bool) -> None:
-    if not store.is_file():
-        raise BadInput(f"there is no store {store} to copy")
-    if target.is_dir() or not target.parent.is_dir():
-        raise BadInput(f"{target} is no place for a file; name a file in a folder that is there")
-    if target.is_symlink() or (target.exists() and not replace):
-        raise BadInput(f"{target} is there already; choose another name, or --replace")
-    if target.exists() and target.samefile(store):
-        raise BadInput("that is the store itself; choose another file")
 
 
 def _copy(store: Path, target: Path, tell: Tell) -> dict[str, int]:
@@ -229,7 +264,7 @@ def _holds(path: Path, network: str, handle: str) -> bool:
         return True
 
 
-def _keep_back(fresh: Path, now: datetime) -> None:
+def keep_back(fresh: Path, now: datetime) -> None:
     """What was held, queued or being sent when the backup was made waits for a person's word."""
     with closing(sqlite3.connect(fresh)) as connection, connection:
         connection.execute("PRAGMA journal_mode = DELETE")
@@ -264,14 +299,39 @@ def _carry_over(store: Path, fresh: Path) -> set[str]:
 
 def _put_aside(store: Path, now: datetime) -> Path:
     """The store stays under its name until the moment the other one takes it. Its log of changes goes with it."""
-    aside = store.with_name(f"{store.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
+    there = list(store.parent.glob(f"{escape(store.name)}.replaced-*Z"))
+    begun = next((left for left in there if left.samefile(store)), None)  # by one who died just then
+    aside = begun or store.with_name(f"{store.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
+    while begun is None and aside in there:
+        now += timedelta(seconds=1)
+        aside = store.with_name(f"{store.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
     with suppress(sqlite3.Error), closing(sqlite3.connect(store)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")  # brings the log into the file, unless it is damaged
     for end in ("-wal", "-shm", "-journal"):
         if (left := store.with_name(store.name + end)).exists():
             os.replace(left, aside.with_name(aside.name + end))
-    os.link(store, aside)
+    if aside not in there:
+        os.link(store, aside)
     return aside
+
+
+def sweep(target: Path, end: str) -> None:
+    """Remove what one who died while writing `target` left beside it: nobody would, and it holds people's words."""
+    for left in target.parent.glob(f".{escape(target.name)}.*.{end}*"):
+        process = left.name.removeprefix(f".{target.name}.").partition(".")[0]
+        if process.isdecimal() and not _lives(int(process)):
+            with suppress(OSError):
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def _synced(path: Path) -> None:
@@ -282,5 +342,10 @@ def _synced(path: Path) -> None:
         os.close(file)
 
 
-def _memory(store: Path) -> Path:
-    return store.with_name(f"{store.name}.backups")
+def _memory(store: Place) -> Path:
+    if isinstance(store, Path):
+        return store.with_name(f"{store.name}.backups")
+    import platformdirs
+
+    name = hashlib.sha256(store.url.encode()).hexdigest()[:16]
+    return platformdirs.user_data_path("earful", appauthor=False) / f"{name}.backups"

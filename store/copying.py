@@ -8,13 +8,13 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Row, Table, exists, func, insert, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import changes, migrations, search
-from store.database import Database
+from store.database import Database, Work
 from store.dialects import dialect_of
 from store.domain.delivery import DeliveryState
 from store.domain.errors import Conflict
@@ -24,6 +24,7 @@ A_CHUNK = 500
 LEAVING = (DeliveryState.HELD, DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNKNOWN)
 TABLES = [table for table in metadata.sorted_tables if table is not schema_version]
 
+T = TypeVar("T")
 OnRows = Callable[[str, int, int], None]  # table, rows there by now, rows to come to
 
 
@@ -34,6 +35,22 @@ class Copied:
     table: str
     rows: int
     sha256: str
+
+
+class Source(Protocol):
+    """What is copied: a store, or one moment of it."""
+
+    async def read(self, work: Work[T]) -> T: ...
+
+
+class Moment:
+    """A store as one transaction sees it, whatever others write meanwhile."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def read(self, work: Work[T]) -> T:
+        return await work(self._connection)
 
 
 async def copy(
@@ -62,6 +79,21 @@ async def copy(
 async def _copy(source: Database, target: Database, on_rows: OnRows) -> list[Copied]:
     before = await changes.newest(source)
     await source.read(_nothing_leaves)
+    copied = await transfer(source, target, on_rows)
+    _, moved = await changes.since(source, before)
+    if moved:
+        raise Conflict(
+            "the store was changed while it was copied; close earful everywhere, empty the other, copy again"
+        )
+    await target.write(finish)
+    return copied
+
+
+async def transfer(
+    source: Source, target: Database, on_rows: OnRows = lambda table, done, all_of_them: None
+) -> list[Copied]:
+    """Every row of `source` into `target`, which is empty and open (`half_copied`), or goes on where this was broken
+    off. What arrived is read back and compared; it is no store before `finish`. Raises Conflict, StoreError."""
     await target.write(_begin)
     for table in TABLES:
         await _table(source, target, table, on_rows)
@@ -74,12 +106,6 @@ async def _copy(source: Database, target: Database, on_rows: OnRows) -> list[Cop
                 "while it was copied; close earful everywhere, empty the second and copy again"
             )
         copied.append(Copied(table.name, *ours))
-    _, moved = await changes.since(source, before)
-    if moved:
-        raise Conflict(
-            "the store was changed while it was copied; close earful everywhere, empty the other, copy again"
-        )
-    await target.write(_end)
     return copied
 
 
@@ -100,16 +126,18 @@ async def _begin(connection: AsyncConnection) -> None:
     await connection.execute(schema_version.update().values(version=migrations.HALF_COPIED))
 
 
-async def _end(connection: AsyncConnection) -> None:
+async def finish(connection: AsyncConnection) -> None:
+    """What was transferred is a store now."""
     for table in TABLES:
         await dialect_of(connection).count_on(connection, table)
     await dialect_of(connection).settle(connection)
     await connection.execute(schema_version.update().values(version=migrations.CURRENT))
 
 
-async def _table(source: Database, target: Database, table: Table, on_rows: OnRows) -> None:
+async def _table(source: Source, target: Database, table: Table, on_rows: OnRows) -> None:
     count = select(func.count()).select_from(table)
-    total, done = [await db.read(lambda c: _scalar(c, count)) for db in (source, target)]
+    total = await source.read(lambda connection: _scalar(connection, count))
+    done = await target.read(lambda connection: _scalar(connection, count))
     last = await target.read(lambda connection: _last(connection, table))
     async for rows in _chunks(source, table, last):
 
@@ -123,7 +151,7 @@ async def _table(source: Database, target: Database, table: Table, on_rows: OnRo
         on_rows(table.name, done, total)
 
 
-async def _chunks(db: Database, table: Table, last: Sequence[Any] | None) -> AsyncIterator[Sequence[Row[Any]]]:
+async def _chunks(db: Source, table: Table, last: Sequence[Any] | None) -> AsyncIterator[Sequence[Row[Any]]]:
     """The rows behind a key, in the order of keys, some at a time."""
     key = list(table.primary_key.columns)
     while True:
@@ -149,7 +177,7 @@ async def _last(connection: AsyncConnection, table: Table) -> Sequence[Any] | No
     return None if row is None else tuple(row)
 
 
-async def _print(db: Database, table: Table) -> tuple[int, str]:
+async def _print(db: Source, table: Table) -> tuple[int, str]:
     """(rows, SHA-256)."""
     number, sha = 0, hashlib.sha256()
     async for rows in _chunks(db, table, None):

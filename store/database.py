@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from store.domain.errors import StoreError
@@ -24,6 +25,7 @@ from store.domain.secret import Secret
 from store.engines import engine_for
 from store.killpoints import point
 from store.lock import WorkerLock
+from store.upkeep import Upkeep
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -48,7 +50,7 @@ class Database:
     def path(self) -> Path:
         """The file of a store that is one. Raises StoreError for one on a server."""
         if not isinstance(self.place, Path):
-            raise StoreError("that works on a store in a file only; for a server take its own tools, such as pg_dump")
+            raise StoreError(f"{self.place} is no file")
         return self.place
 
     async def open(self, *, half_copied: bool = False) -> None:
@@ -80,6 +82,10 @@ class Database:
         """The lock of who polls and sends; a new object each time."""
         return self._engine.lock()
 
+    def upkeep(self) -> Upkeep:
+        """What the store keeps between and behind its tables."""
+        return self._engine.upkeep()
+
     def pulse(self) -> Hashable:
         """Another value than before where anybody may have written since; costs next to nothing."""
         return self._engine.pulse()
@@ -110,7 +116,7 @@ class Database:
         try:
             async with self._reader.connect() as connection:
                 return await work(connection)
-        except DBAPIError as error:
+        except (DBAPIError, PoolTimeout) as error:
             raise StoreError(f"the store could not be read: {self._engine.cause(error)}") from error
 
     async def _write(self, work: Work[T]) -> T:
@@ -128,5 +134,7 @@ class Database:
                 except DBAPIError as error:
                     if not self._engine.is_passing(error) or monotonic() - begun > AGAIN_SECONDS:
                         raise StoreError(f"the store could not be written: {self._engine.cause(error)}") from error
+                except PoolTimeout as error:
+                    raise StoreError(f"the store could not be written: {self._engine.cause(error)}") from error
                 await asyncio.sleep(random.uniform(0, pause))
                 pause = min(pause * 2, LONGEST_PAUSE)

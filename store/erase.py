@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import changes, erased, forgetting, traces, unmatched
+from store import changes, erased, forgetting, search, traces, unmatched
 from store.database import Database
 from store.domain.mention import UNKNOWN_AUTHOR
 from store.forgetting import Papers
@@ -104,6 +104,7 @@ async def erase(db: Database, found: Found, *, agent: str, now: datetime, tell: 
             break  # else they wrote again meanwhile
     else:
         await _everywhere(db, person, gone, now=now, tell=tell)
+    await search.shed(db)
     return gone
 
 

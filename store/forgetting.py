@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, func, select, update
+from sqlalchemy import Table, bindparam, case, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import changes, erased, search
@@ -101,7 +101,7 @@ async def papers(
     )
     rows = (await connection.execute(select(cases.c.id, cases.c.thread).where(cases.c.id.in_(case_ids)))).all()
     threads = [{"row_id": row.id, "thread": erased.stand_in(row.thread)} for row in rows]
-    reason = func.iif(cases.c.reason == "", "", GONE)
+    reason = case((cases.c.reason == "", ""), else_=GONE)
     renamed = update(cases).where(cases.c.id == bindparam("row_id"))
     await connection.execute(renamed.values(thread=bindparam("thread"), reason=reason), threads)
     changed = [Change(standing) for standing in (await standings(connection, case_ids)).values()]

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, Table, and_, case, delete, exists, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import erase, erased, forgetting
+from store import erase, erased, forgetting, search
 from store.database import Database
 from store.domain.case import CaseStatus
 from store.domain.delivery import SETTLED
@@ -46,6 +46,8 @@ async def keep(db: Database, retention: Retention, watches: Mapping[str, timedel
             while found:
                 taken, count = await pace.step(db, partial(_words, until=until, found=found, now=now))
                 gone.mentions, found = gone.mentions + count, found[taken:]
+    if gone.mentions:
+        await search.shed(db)
     for kept, table, name in (
         (retention.raw, mention_raw, "raws"),
         (retention.raw, rejected, "raws"),

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.database import Database
 from store.dialects import dialect_of
 from store.domain.query import And, Node
 from store.domain.words import folded_words
 from store.search_query import Compiler, asks_only_cases
+from store.steps import step
 from store.tables import cases, mention
+
+WORDS_A_STEP = 2_000
 
 
 async def add(connection: AsyncConnection, items: Iterable[tuple[int, str, str]]) -> None:
@@ -30,6 +35,17 @@ async def forget(connection: AsyncConnection, ids: Iterable[int]) -> None:
 async def scrub(connection: AsyncConnection) -> None:
     """Writes the index anew, so that nothing is left of what was forgotten. Some seconds for a million mentions."""
     await dialect_of(connection).full_text.scrub(connection)
+
+
+async def shed(db: Database) -> None:
+    """The words that no mention has any more leave the store, some at a time."""
+    last: str | None = ""
+    while last is not None:
+        last = await step(db, partial(_shed, after=last))
+
+
+async def _shed(connection: AsyncConnection, *, after: str) -> str | None:
+    return await dialect_of(connection).full_text.shed(connection, after, WORDS_A_STEP)
 
 
 async def condition(connection: AsyncConnection, query: Node, *, me: str, now: datetime) -> ColumnElement[bool]:

@@ -16,13 +16,15 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import BigInteger, Table, Text, cast, delete, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Table, Text, and_, cast, delete, exists, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import erased, search, tables, unmatched
+from store.dialects import dialect_of
 from store.domain.mention import JsonObject
 from store.forgetting import GONE
 
+PLAIN = re.compile(r'[^"\\A-Z\x7f-\U0010ffff]+')  # what every database folds alike and JSON keeps as it is
 LIKELY_MEANT = re.compile(r"[^a-z]", re.IGNORECASE)  # what no everyday word has: a digit, a dot, an @, a space, ...
 HOUSE: Mapping[str, tuple[str, ...]] = {
     "note": ("text",),
@@ -37,7 +39,7 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
 OTHERS: Mapping[str, tuple[str, ...]] = {
     "mention": ("title", "text"),
     "mention_version": ("title", "text"),
-    "issue": ("label", "phrase"),
+    "issue": ("label",),
     "author": ("name",),
 }
 IDS: Mapping[str, tuple[str, ...]] = {
@@ -45,6 +47,7 @@ IDS: Mapping[str, tuple[str, ...]] = {
     "cases": ("thread",),
     "delivery": ("target", "remote_id", "remote_key"),
     "mute": ("value",),
+    "issue": ("phrase",),  # unique: what stands in for two phrases must be two things
     "rejected": ("position",),
 }
 ADDRESSES: Mapping[str, tuple[str, ...]] = {"mention": ("url",), "delivery": ("url",), "author": ("url",)}
@@ -103,8 +106,10 @@ class Person:
 
     @property
     def needles(self) -> tuple[str, ...]:
-        """What a place that names the person holds, in lower case, so that SQLite can look for it first."""
-        return tuple(dict.fromkeys(form.lower() for form in (*self._sure, *self._unsure)))
+        """What a place that names the person holds in lower case, so that the database can look for it first: of each
+        form its longest plain part, which may be "" for a name that has none."""
+        parts = (PLAIN.findall(form.lower()) for form in (*self._sure, *self._unsure))
+        return tuple(dict.fromkeys(max(part, key=len, default="") for part in parts))
 
     @property
     def sure(self) -> bool:
@@ -128,13 +133,13 @@ def _pattern(sure: Sequence[str], unsure: Sequence[str], *, bare: bool) -> re.Pa
 
 
 def last_row(table: Table) -> Any:
-    return select(func.max(_rowid(table))).select_from(table)
+    return select(func.max(_number(table))).select_from(table)
 
 
 async def blank(
     connection: AsyncConnection, table: Table, person: Person, after: int, upto: int, *, now: datetime
 ) -> int:
-    """Name the person nowhere in the rows of one table with `after` < rowid <= `upto`. Returns how many rows held the
+    """Name the person nowhere in the rows of one table with `after` < number <= `upto`. Returns how many rows held the
     person. Inside a write; `holds` says beforehand whether there is anything to do."""
     count = 0
     for row in await _likely(connection, table, person, after, upto):
@@ -142,11 +147,10 @@ async def blank(
         if changed is None:
             continue
         count += 1
-        which = _rowid(table) == row["row_number"]
-        if changed == DELETE:
-            await connection.execute(delete(table).where(which))
+        if changed == DELETE or await _is_there(connection, table, row, changed):
+            await connection.execute(delete(table).where(_is(table, row)))
             continue
-        await connection.execute(update(table).where(which).values(changed).prefix_with("OR REPLACE"))
+        await connection.execute(update(table).where(_is(table, row)).values(changed))
         if table is tables.mention and "external_id" in changed:
             await erased.keep(connection, [erased.of_post(row["network"], row["external_id"])], now=now)
         if table is tables.mention and changed.keys() & {"title", "text"}:
@@ -203,18 +207,31 @@ def _in_raw(table: str, row: Mapping[str, Any], person: Person) -> bool:
 async def _likely(
     connection: AsyncConnection, table: Table, person: Person, after: int, upto: int
 ) -> list[Mapping[str, Any]]:
-    """The rows that may hold the person; of packed bytes nobody can tell without unpacking them."""
-    number = _rowid(table)
-    query = select(table, number.label("row_number")).where(number > after, number <= upto)
-    if RAW.get(table.name) is None or table.name == "rejected":
+    """The rows that may hold the person; of bytes nobody can tell without unpacking them."""
+    number = _number(table)
+    query = select(table).where(number > after, number <= upto)
+    if table.name not in RAW:
         names = [name for roles in ROLES for name in roles.get(table.name, ())]
         names += JOURNAL if table.name == "journal" else ()
-        looked_at = [func.lower(cast(table.c[name], Text)) for name in dict.fromkeys(names)]
-        if table.name == "rejected":
-            looked_at.append(func.lower(cast(table.c.raw, Text)))
-        query = query.where(or_(*(func.instr(column, needle) > 0 for column in looked_at for needle in person.needles)))
+        dialect = dialect_of(connection)
+        looked_at = [cast(table.c[name], Text) for name in dict.fromkeys(names)]
+        held = [dialect.has(column, needle) if needle else true() for column in looked_at for needle in person.needles]
+        query = query.where(or_(*held))
     return [dict(row._mapping) for row in await connection.execute(query)]
 
 
-def _rowid(table: Table) -> Any:
-    return literal_column(f'"{table.name}".rowid', BigInteger())
+def _number(table: Table) -> ColumnElement[int]:
+    """What rows are counted by: a number of few rows, with an index on it."""
+    return next(table.c[name] for name in ("id", "mention_id", "case_id") if name in table.c)
+
+
+def _is(table: Table, row: Mapping[str, Any]) -> ColumnElement[bool]:
+    return and_(*(column == row[column.name] for column in table.primary_key.columns))
+
+
+async def _is_there(connection: AsyncConnection, table: Table, row: Mapping[str, Any], changed: JsonObject) -> bool:
+    """Whether the row would become one that is there already, such as the same tag of the same case."""
+    if not changed.keys() & set(table.primary_key.columns.keys()):
+        return False
+    twin = select(exists().select_from(table).where(_is(table, {**row, **changed})))
+    return bool((await connection.execute(twin)).scalar_one())

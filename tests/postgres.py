@@ -7,7 +7,9 @@ import asyncio
 import fcntl
 import json
 import os
+import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +21,11 @@ from typing import Any
 import pytest
 
 from store.database import Database
+from store.domain.place import Place
 
 NAME = "earful-postgres-"
 MISSING = "no PostgreSQL server can be started here"
+TRIES = 5
 # Nothing of a test must outlive it: no waiting for the disk.
 SETTINGS = """
 fsync = off
@@ -35,8 +39,16 @@ _numbers = count(1)
 
 
 class Server:
-    def __init__(self, socket: str) -> None:
-        self._socket = socket
+    def __init__(self, wheel: Any) -> None:
+        self._wheel = wheel
+        self._socket = wheel.get_uri().partition("host=")[2]
+
+    def stop(self) -> None:
+        """As an operator would: who is connected is told and cut off."""
+        self._wheel.stop()
+
+    def start(self) -> None:
+        _start(self._wheel)
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self._socket}"
@@ -54,7 +66,10 @@ class Server:
         return self.url(name)
 
     def drop(self, url: str) -> None:
-        self.run(f"DROP DATABASE {url.partition('@/')[2].partition('?')[0]} WITH (FORCE)")
+        self.run(f"DROP DATABASE {self.name(url)} WITH (FORCE)")
+
+    def name(self, url: str) -> str:
+        return url.partition("@/")[2].partition("?")[0]
 
     def run(self, statement: str, database: str = "postgres") -> list[Any]:
         import psycopg
@@ -62,6 +77,21 @@ class Server:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             found = connection.execute(statement)
             return found.fetchall() if found.description else []
+
+
+def files_of(place: Place) -> list[Path]:
+    """The files that a store lies in, on the server's own disk too."""
+    import psycopg
+
+    if isinstance(place, Path):
+        return list(place.parent.glob(f"{place.name}*"))
+    with psycopg.connect(place.url, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+        found = connection.execute(
+            "SELECT current_setting('data_directory'), oid FROM pg_database WHERE datname = current_database()"
+        ).fetchone()
+    assert found is not None
+    return [file for file in (Path(found[0]) / "base" / str(found[1])).iterdir() if file.is_file()]
 
 
 @contextmanager
@@ -81,8 +111,8 @@ def started(run: str, settings: str = SETTINGS) -> Iterator[Server]:
                 wheel.ensure_pgdata_inited()
                 with (folder / "postgresql.conf").open("a") as file:
                     file.write(settings)
-            wheel.start()
-            server = Server(wheel.get_uri().partition("host=")[2])
+            _start(wheel)
+            server = Server(wheel)
             if not server.run("SELECT 1 FROM pg_database WHERE datname = 'store'"):
                 server.run("CREATE DATABASE store")
                 _make(server.url("store"))
@@ -93,6 +123,18 @@ def started(run: str, settings: str = SETTINGS) -> Iterator[Server]:
     yield server
     wheel.cleanup()
     folder.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _start(wheel: Any) -> None:
+    """On a busy machine the wheel gives up before the server is ready: it is asked again."""
+    for left in reversed(range(TRIES)):
+        try:
+            wheel.start()
+            return
+        except (AssertionError, subprocess.SubprocessError):
+            if not left:
+                raise
+            time.sleep(2)
 
 
 def _sweep() -> None:

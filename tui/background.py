@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
-from store.domain.errors import EarfulError
+from store.domain.errors import EarfulError, StoreError
 from tui import crash, log
 from tui.messages import Pulse, PulseChanged, SettingsChanged, StoreChanged, StoreFailed, StoreOpened, Trouble
 from tui.settings_change import Changes
@@ -24,6 +24,7 @@ from tui.settings_change import Changes
 if TYPE_CHECKING:
     from sources.worker import Worker
     from store.database import Database
+    from store.dialects import Mark
     from tui.settings import Settings
 
 LOOK_SECONDS = 1.0  # how often another process's changes are looked for
@@ -126,21 +127,21 @@ class Background:
             self._spawn(self._look_who_works(database))
 
     async def _work(self, database: Database) -> None:
-        """Poll and send while this process holds the lock; try now and then while another one has it."""
+        """Poll and send while this process holds the lock; try now and then while another one has it, and while the
+        store is not to be had."""
         self._works = True
         try:
             module = await asyncio.to_thread(import_module, "sources.worker")
             while not self._stop.is_set():
                 self._anew.clear()
-                async with module.Worker(database, self.settings.desk, told=log.told) as worker:
-                    self._worker.set_result(worker)
-                    while not self._anew.is_set():
-                        if await worker.acquire():
-                            self._tell(worker="working")
-                            await worker.run(self._anew, lambda event: None)
-                        else:
-                            self._tell(worker="elsewhere", holder=await worker.holder())
-                            await self._pause(TAKE_OVER_SECONDS)
+                try:
+                    await self._work_with(module.Worker(database, self.settings.desk, told=log.told))
+                except StoreError as error:
+                    log.failed("background", error)
+                    self._tell(worker="worker waits for the store")
+                    if self._worker.done():
+                        self._worker = asyncio.get_running_loop().create_future()
+                    await self._pause(TAKE_OVER_SECONDS)
         except BaseException:
             self._tell(worker="worker stopped")
             raise
@@ -148,6 +149,17 @@ class Background:
             self._works = False
             if not self._worker.done():
                 self._worker.set_result(None)
+
+    async def _work_with(self, working: Worker) -> None:
+        async with working as worker:
+            self._worker.set_result(worker)
+            while not self._anew.is_set():
+                if await worker.acquire():
+                    self._tell(worker="working")
+                    await worker.run(self._anew, lambda event: None)
+                else:
+                    self._tell(worker="elsewhere", holder=await worker.holder())
+                    await self._pause(TAKE_OVER_SECONDS)
 
     async def _look_who_works(self, database: Database) -> None:
         """A screen that never polls nor sends says who does, or that nobody does."""
@@ -159,27 +171,43 @@ class Background:
             await self._pause(TAKE_OVER_SECONDS)
 
     async def _watch(self, database: Database) -> None:
-        """Say what changed, and how things stand, about a second after it did."""
+        """Say what changed, and how things stand, about a second after it did; also that the store is away, and that
+        it is there again."""
         changes = await asyncio.to_thread(import_module, "store.changes")
-        sequence, seen, looks = await changes.newest(database), None, 0
-        await self._feel(database)
+        sequence, seen, looks = None, None, 0
         while not self._stop.is_set():
-            await self._pause(LOOK_SECONDS)
-            looks += 1
             self.read_again()
-            if (pulse := database.pulse()) == seen and looks % LOOK_ANYWAY:
-                continue
-            seen, kinds, cases = pulse, set(), set()
-            while True:
-                sequence, found = await changes.since(database, sequence)
-                if not found:
-                    break
-                kinds |= {kind for kind, _ in found}
-                cases |= {case for _, case in found if case is not None}
-            if kinds:
-                self._post(StoreChanged(frozenset(kinds), frozenset(cases)))
-            if kinds & {"delivery", "source"} or looks % LOOK_ANYWAY == 0:
-                await self._feel(database)
+            pulse = database.pulse()
+            if pulse != seen or looks % LOOK_ANYWAY == 0 or self.pulse.away:
+                try:
+                    sequence = await self._look(database, sequence or await changes.newest(database), looks)
+                    seen = pulse
+                except StoreError as error:
+                    if not self.pulse.away:
+                        log.failed("background", error)
+                        self._post(Trouble(str(error)))
+                    self._tell(away=True)
+            looks += 1
+            await self._pause(LOOK_SECONDS)
+
+    async def _look(self, database: Database, sequence: Mark, looks: int) -> Mark:
+        from store import changes
+
+        kinds, cases = set(), set()
+        while True:
+            sequence, found = await changes.since(database, sequence)
+            if not found:
+                break
+            kinds |= {kind for kind, _ in found}
+            cases |= {case for _, case in found if case is not None}
+        if self.pulse.away:  # what was asked for meanwhile got no answer
+            self._tell(away=False)
+            kinds |= {"new", "case", "delivery", "source"}
+        if kinds:
+            self._post(StoreChanged(frozenset(kinds), frozenset(cases)))
+        if kinds & {"delivery", "source"} or looks % LOOK_ANYWAY == 0:
+            await self._feel(database)
+        return sequence
 
     async def feel(self) -> Pulse:
         """How things stand this moment; as they were last where the store does not say so at once."""

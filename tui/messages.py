@@ -12,7 +12,8 @@ from tui.settings import Settings
 @dataclass(frozen=True, slots=True)
 class Pulse:
     """How things stand, as the status line says it. `worker` is what this screen does about polling and sending:
-    "opening", "working", "elsewhere" (another process does: the `holder`), "nobody" or the words of what went wrong."""
+    "opening", "working", "elsewhere" (another process does: the `holder`), "nobody" or the words of what went wrong.
+    `away`: the store does not answer, and is asked again and again."""
 
     worker: str = "opening"
     holder: str = ""
@@ -21,6 +22,7 @@ class Pulse:
     stuck: int = 0
     failed: int = 0
     ailing: tuple[str, ...] = ()
+    away: bool = False
 
     @property
     def unsent(self) -> int:

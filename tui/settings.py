@@ -27,13 +27,6 @@ class Settings:
     database: Place
     agent: str
 
-    @property
-    def file(self) -> Path:
-        """The file of the store. Raises BadInput for a store on a server."""
-        if isinstance(self.database, Path):
-            return self.database
-        raise BadInput("that works on a store in a file only; for one on a server take its own tools, such as pg_dump")
-
 
 @dataclass(frozen=True, slots=True)
 class Reading:

@@ -12,6 +12,7 @@ from sources import secrets
 from store import mentions
 from store.database import Database
 from store.domain.place import Place, Server
+from store.domain.secret import Secret
 from tui.settings import Settings
 
 T = TypeVar("T")
@@ -24,9 +25,12 @@ def store_of(settings: Settings) -> Database:
 
 def store_at(place: Place) -> Database:
     """A store, not opened yet. Blocks where its password is in a key store. Raises BadInput where there is none."""
-    if isinstance(place, Server) and place.password:
-        return Database(place, secrets.resolve(place.password))
-    return Database(place)
+    return Database(place, password_of(place))
+
+
+def password_of(place: Place) -> Secret | None:
+    """Blocks where it is in a key store. Raises BadInput where it is named and not to be had."""
+    return secrets.resolve(place.password) if isinstance(place, Server) and place.password else None
 
 
 @asynccontextmanager

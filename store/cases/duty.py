@@ -23,7 +23,7 @@ from store.domain.standing import Standing, entering
 from store.domain.urgency import span
 from store.journal import Change
 from store.steps import step
-from store.tables import author, cases, mention
+from store.tables import author, cases
 from store.tables import mute as mutes
 
 A_STEP = 50  # cases that wake together

@@ -36,6 +36,10 @@ class FullText(Protocol):
     async def scrub(self, connection: AsyncConnection) -> None:
         """Writes the index anew, so that nothing is left of what was forgotten."""
 
+    async def shed(self, connection: AsyncConnection, after: str, limit: int) -> str | None:
+        """The next words of its own vocabulary behind `after` that no mention has any more go. Returns the last one it
+        looked at; None where it looked at none, or keeps no vocabulary of its own."""
+
     async def vocabulary(self, connection: AsyncConnection, shortest: int, longest: int) -> Iterable[str]:
         """The words of the index of these lengths in characters, and maybe some that nobody uses any more."""
 

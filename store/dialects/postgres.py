@@ -18,7 +18,7 @@ from store.dialects.postgres_words import Tsvector
 from store.domain.fields import lower
 from store.domain.health import Health, Trouble
 from store.domain.place import Place
-from store.tables import schema_version
+from store.tables import metadata, schema_version
 
 _CHANGES = text(
     "SELECT kind, case_id FROM change WHERE tx >= pg_snapshot_xmin(CAST(:since AS pg_snapshot))"
@@ -67,7 +67,8 @@ class Postgres:
 
     async def settle(self, connection: AsyncConnection) -> None:
         """Autovacuum does it within a minute or two; until then looking up a page's keys may read the whole table."""
-        await connection.exec_driver_sql("ANALYZE")
+        names = ", ".join(f'"{name}"' for name in (*metadata.tables, "mention_fts", "mention_words"))
+        await connection.exec_driver_sql(f"ANALYZE {names}")
 
     async def count_on(self, connection: AsyncConnection, table: Table) -> None:
         if table.autoincrement_column is not None:

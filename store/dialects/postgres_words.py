@@ -42,6 +42,13 @@ _SCRUB = (
     "DELETE FROM mention_words WHERE NOT EXISTS (SELECT FROM mention_fts WHERE words @@ cast("
     "quote_literal(term) AS tsquery))",
 )
+# A word that another transaction brings in at this very moment may be missed by `word~1` until it comes again.
+_SHED = sql(
+    "WITH looked_at AS (SELECT term FROM mention_words WHERE term > :after ORDER BY term LIMIT :limit), gone AS ("
+    "DELETE FROM mention_words AS known USING looked_at WHERE known.term = looked_at.term AND NOT EXISTS"
+    " (SELECT FROM mention_fts WHERE words @@ cast(quote_literal(looked_at.term) AS tsquery)))"
+    " SELECT max(term) FROM looked_at"
+)
 _index = table("mention_fts", column("id"), column("title", Text), column("text", Text), column("words"))
 _vocabulary = table("mention_words", column("term", Text))
 
@@ -73,6 +80,13 @@ class Tsvector:
     async def scrub(self, connection: AsyncConnection) -> None:
         for statement in _SCRUB:
             await connection.exec_driver_sql(statement)
+
+    async def shed(self, connection: AsyncConnection, after: str, limit: int) -> str | None:
+        """One of the mentions that a word finds is enough to keep it: the index need not read all of them."""
+        await connection.exec_driver_sql("SET LOCAL gin_fuzzy_search_limit = 1000")
+        looked_at = await connection.execute(_SHED, {"after": after, "limit": limit})
+        found: str | None = looked_at.scalar_one()
+        return found
 
     async def vocabulary(self, connection: AsyncConnection, shortest: int, longest: int) -> Iterable[str]:
         length = func.length(_vocabulary.c.term)

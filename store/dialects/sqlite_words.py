@@ -48,6 +48,9 @@ class Fts5:
     async def scrub(self, connection: AsyncConnection) -> None:
         await connection.exec_driver_sql("INSERT INTO mention_fts(mention_fts) VALUES ('optimize')")
 
+    async def shed(self, connection: AsyncConnection, after: str, limit: int) -> None:
+        """Its vocabulary is the index."""
+
     async def vocabulary(self, connection: AsyncConnection, shortest: int, longest: int) -> Iterable[str]:
         length = func.length(_vocabulary.c.term)
         return (await connection.execute(select(_vocabulary.c.term).where(length.between(shortest, longest)))).scalars()

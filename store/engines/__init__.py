@@ -15,6 +15,7 @@ from store.domain.place import Place, Server
 from store.domain.secret import Secret
 from store.engines.sqlite import Sqlite
 from store.lock import WorkerLock
+from store.upkeep import Upkeep
 
 
 class Engine(Protocol):
@@ -37,6 +38,8 @@ class Engine(Protocol):
 
     def lock(self) -> WorkerLock:
         """The lock of who polls and sends for this store; a new object each time."""
+
+    def upkeep(self) -> Upkeep: ...
 
     def pulse(self) -> Hashable:
         """Another value than before where anybody may have written since. Costs next to nothing."""

@@ -15,6 +15,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -26,7 +27,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from store.domain.errors import StoreError
 from store.domain.place import Server
 from store.domain.secret import Secret
-from store.engines.postgres_lock import AdvisoryLock
+from store.engines.postgres_lock import SHARE, AdvisoryLock
+from store.engines.postgres_upkeep import ServerUpkeep
 
 # psycopg tells by a logger what it gets over by itself; without a handler that would be written over the screen.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
@@ -43,6 +45,8 @@ _SESSION = {
     "tcp_keepalives_count": "3",
     "jit": "off",  # costs more than it gains on queries of milliseconds
 }
+# The same for this end: a cut line is noticed within half a minute, also while an answer is waited for.
+_LINE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 # Another transaction was quicker: serialisation failure, deadlock, a row that it made at the same moment.
 _PASSING = frozenset({"40001", "40P01", "23505"})
 _REMEDIES = {
@@ -50,6 +54,8 @@ _REMEDIES = {
     "28000": "the server does not let you in: see its pg_hba.conf",
     "3D000": "make it first: createdb",
     "42501": "the store's role needs the right to do that",
+    "57P01": "the server was stopped; try again when it is back",
+    "57P03": "try again in a moment",
     "53100": "make room on the server's disk and try again",
     "53300": "the server has no connection left: raise its max_connections, or end some programs",
     "55P03": "another program has been writing the same for long; try again, or end that program",
@@ -84,13 +90,22 @@ class Postgres:
         @event.listens_for(engine.sync_engine, "connect")
         def _prepare(connection: Any, record: Any) -> None:
             connection.driver_connection.adapters.register_dumper(str, _WithoutNul)
+            cursor = connection.cursor()
+            cursor.execute(SHARE)
+            (shared,) = cursor.fetchone()
+            cursor.close()
+            connection.rollback()
+            if shared is False:  # None: there is no such schema, which the first statement says
+                raise StoreError(
+                    f"a backup is just taking the place of the store {self._server}; try again in a moment"
+                )
 
         return engine, engine
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[None]:
         try:
-            connection = await self._connect("migration")
+            connection = await self.connect("migration")
             try:
                 await connection.execute("SET lock_timeout = '60s'")
                 await connection.execute(f"SELECT pg_advisory_lock({_MIGRATION})")
@@ -117,7 +132,10 @@ class Postgres:
         return f"{words}; {_REMEDIES[state]}" if state in _REMEDIES else words
 
     def lock(self) -> AdvisoryLock:
-        return AdvisoryLock(lambda: self._connect("worker"))
+        return AdvisoryLock(lambda: self.connect("worker"))
+
+    def upkeep(self) -> ServerUpkeep:
+        return ServerUpkeep(lambda: self.connect("upkeep"), self.cause)
 
     def pulse(self) -> Hashable:
         """How many notifications came. Asking begins to listen."""
@@ -135,7 +153,7 @@ class Postgres:
         """A connection that breaks is made again; what was said meanwhile counts as heard."""
         while True:
             with suppress(psycopg.Error, OSError):
-                async with await self._connect("listening") as connection:
+                async with await self.connect("listening") as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     self._heard += 1
                     async for _ in connection.notifies():
@@ -143,15 +161,17 @@ class Postgres:
             self._heard += 1
             await asyncio.sleep(1)
 
-    async def _connect(self, role: str) -> psycopg.AsyncConnection[Any]:
+    async def connect(self, role: str) -> psycopg.AsyncConnection[Any]:
         """A connection of its own, outside of the pool and of transactions."""
         return await psycopg.AsyncConnection.connect(self._server.url, autocommit=True, **self._arguments(role))
 
     def _arguments(self, role: str) -> dict[str, Any]:
         """The user's own `options` come last and win."""
         settings = [f"-c {name}={value}" for name, value in _SESSION.items()]
-        own = make_url(self._server.url).query.get("options", "")
+        asked = make_url(self._server.url).query
+        own = asked.get("options", "")
         arguments: dict[str, Any] = {
+            **{name: value for name, value in _LINE.items() if name not in asked},
             "options": " ".join([*settings, *([own] if isinstance(own, str) else own)]),
             "application_name": f"earful {role} {os.getpid()}@{socket.gethostname()}",
             "connect_timeout": CONNECT_SECONDS,
@@ -166,3 +186,11 @@ class _WithoutNul(StrDumperUnknown):
 
     def dump(self, obj: str) -> Any:
         return super().dump(obj.replace("\0", "\ufffd") if "\0" in obj else obj)
+
+
+def in_schema(server: Server, name: str) -> Server:
+    """Another schema of the same database."""
+    url = make_url(server.url)
+    own = url.query.get("options", ())
+    options = " ".join([*([own] if isinstance(own, str) else own), f'-csearch_path="{name}"'])
+    return replace(server, url=url.update_query_dict({"options": options}).render_as_string(hide_password=False))

@@ -11,10 +11,13 @@ import psycopg
 from store.domain.errors import StoreError
 
 _KEY = "hashtext('earful.worker'), hashtext(current_schema())"
+_USERS = "hashtext('earful.users'), hashtext(current_schema())"
+SHARE = f"SELECT pg_try_advisory_lock_shared({_USERS})"  # every connection that reads or writes the store
+ALONE = f"SELECT pg_try_advisory_lock({_USERS})"
 _HOLDER = """
 SELECT coalesce(a.application_name, '') FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.database = a.datid
-AND a.datname = current_database() AND l.classid::bigint = hashtext('earful.worker')::bigint & 4294967295
+AND a.datname = current_database() AND l.classid::bigint = hashtext(%s)::bigint & 4294967295
 AND l.objid::bigint = hashtext(current_schema())::bigint & 4294967295
 """
 
@@ -55,14 +58,10 @@ class AdvisoryLock:
         """As the holder's session names itself: "process 4711 on desk1"."""
         session = self._session or await self._connected()
         try:
-            row = await (await session.execute(_HOLDER)).fetchone()
+            return await _holder(session, "earful.worker")
         finally:
             if session is not self._session:
                 await session.close()
-        if row is None:
-            return ""
-        process, _, host = row[0].removeprefix("earful worker ").partition("@")
-        return f"process {process} on {host}" if host else "somebody"
 
     async def release(self) -> None:
         session, self._session = self._session, None
@@ -74,3 +73,16 @@ class AdvisoryLock:
             return await self._connect()
         except psycopg.Error as error:
             raise StoreError(f"the store's server cannot be reached: {str(error).splitlines()[0]}") from error
+
+
+async def users(session: psycopg.AsyncConnection[Any]) -> str:
+    """Somebody who has the store open, in words; "" where nobody has."""
+    return await _holder(session, "earful.users")
+
+
+async def _holder(session: psycopg.AsyncConnection[Any], key: str) -> str:
+    row = await (await session.execute(_HOLDER, (key,))).fetchone()
+    if row is None:
+        return ""
+    process, _, host = row[0].rpartition(" ")[2].partition("@")
+    return f"process {process} on {host}" if host else "somebody"

@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from store.domain.errors import StoreError
 from store.lock import FileLock, UseLock
+from store.upkeep import Upkeep
 
 BUSY_MILLISECONDS = 5_000
 # Who waits for SQLite's write lock looks ever more seldom and starves among many: we begin to wait anew this often.
@@ -74,6 +75,11 @@ class Sqlite:
 
     def lock(self) -> FileLock:
         return FileLock(self._path)
+
+    def upkeep(self) -> Upkeep:
+        from store.engines.sqlite_upkeep import FileUpkeep
+
+        return FileUpkeep(self._path)
 
     def pulse(self) -> Hashable:
         """Size and time of the store's files."""

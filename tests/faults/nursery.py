@@ -3,9 +3,9 @@ lives take a minute.
 
     python -m tests.faults.nursery          one JSON order a line on standard input, answers on standard output
 
-An order: {"folder", "port", "what": "send" | "poll", "hand": a name in tests.faults.planted or "", "kill": EARFUL_KILL
-or "", "seconds": how long at most}. Answers "ready" with the worker's pid when its loop begins, then "ended" with how.
-The pid also stands in FOLDER/client.
+An order: {"folder", "port", "store": the address of a database or "" for a file in the folder, "what": "send" | "poll",
+"hand": a name in tests.faults.planted or "", "kill": EARFUL_KILL or "", "seconds": how long at most}. Answers "ready"
+with the worker's pid when its loop begins, then "ended" with how. The pid also stands in FOLDER/client.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def desk(port: int, what: str) -> Desk:
 
 async def live(order: dict[str, Any]) -> None:
     """One worker's life, as the real one lives it: until it is killed, has nothing left to do, or its time is over."""
-    db = Database(Path(order["folder"]) / "earful.db")
+    db = Database(order["store"] or Path(order["folder"]) / "earful.db")
     await db.open()
     async with Worker(db, desk(order["port"], order["what"])) as worker:
         worker._http._pause = 0.0  # politeness towards ourselves would only take time

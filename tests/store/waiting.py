@@ -17,7 +17,7 @@ T = TypeVar("T")
 async def waits_during(db: Database, work: Coroutine[Any, Any, T]) -> tuple[T, list[float]]:
     """What `work` returns, and how long each write of another connection took meanwhile, shortest first. Asserts that
     nobody waits for a tenth of a second more than on this machine, as busy as it is, without the work."""
-    other = Database(db.path)
+    other = Database(db.place)
     await other.open()
     usual = sorted([await _write(other) for _ in range(30)])
     working, waits = asyncio.create_task(work), list[float]()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
@@ -13,23 +15,22 @@ from store import erase, erased
 from store.database import Database
 from store.tables import author, unmatched
 from tui.cli.call import DONE, Call
+from tui.cli.copy import TELL_EVERY, narrator
+from tui.output import Output
 from tui.times import local
-from tui.wiring import with_store
-
-TELL_EVERY = 2.0  # seconds
+from tui.wiring import password_of, with_store
 
 
 def backup(call: Call) -> int:
-    told = time.monotonic()
+    target, place = Path(call.args.file).expanduser(), call.settings.database
+    if isinstance(place, Path):
+        tell = _percent(call.out)
+        made = copies.make(place, target, now=call.now, replace=call.args.replace, tell=tell)
+    else:
+        from store import server_backup
 
-    def tell(done: int, pages: int) -> None:
-        nonlocal told
-        if time.monotonic() - told >= TELL_EVERY:
-            told = time.monotonic()
-            call.out.tell(f"{done * 100 // max(pages, 1)}% copied")
-
-    target = Path(call.args.file).expanduser()
-    made = copies.make(call.settings.file, target, now=call.now, replace=call.args.replace, tell=tell)
+        make = partial(server_backup.make, now=call.now, replace=call.args.replace, tell=narrator(call.out))
+        made = with_store(call.settings, lambda db: make(db, target))
     if call.out.json:
         call.out.record(_record(made))
     else:
@@ -40,13 +41,12 @@ def backup(call: Call) -> int:
 
 
 def restore(call: Call) -> int:
-    store, file = call.settings.file, Path(call.args.file).expanduser().absolute()
-    aside, erased_since = copies.restore(store, file, now=call.now)
-    again = with_store(call.settings, lambda db: _erase_again(call, db, erased_since)) if erased_since else 0
-    found = copies.check(store)
+    store, file = call.settings.database, Path(call.args.file).expanduser().absolute()
+    aside, again = _restored(call, file)
+    found = copies.check(store if isinstance(store, Path) else file)
     if call.out.json:
         call.out.record(
-            _record(found) | {"restored": str(file), "replaced": aside and str(aside), "erased_again": again}
+            _record(found) | {"file": str(store), "restored": str(file), "replaced": aside, "erased_again": again}
         )
     else:
         call.out.row(f"{store} is {file} now: {found.mentions:,} mentions in {found.cases:,} cases")
@@ -57,7 +57,42 @@ def restore(call: Call) -> int:
     return DONE
 
 
+def _restored(call: Call, file: Path) -> tuple[str | None, int]:
+    """Where the replaced store is now, and how many persons were erased again, who were erased since the backup."""
+    place, again = call.settings.database, 0
+
+    async def forget(fresh: Database, fingerprints: set[str]) -> None:
+        nonlocal again
+        again = await _erase_again(call, fresh, fingerprints)
+
+    if isinstance(place, Path):
+        at_once = copies.restore(
+            place, file, now=call.now, forget=lambda fresh, since: asyncio.run(forget(Database(fresh), since))
+        )
+        return str(at_once[0]) if at_once[0] else None, again
+    from store import server_backup
+
+    password, tell = password_of(place), narrator(call.out)
+    work = server_backup.restore(place, password, file, now=call.now, forget=forget, tell=tell)
+    schema, _ = asyncio.run(work)
+    return f"schema {schema}" if schema else None, again
+
+
+def _percent(out: Output) -> copies.Tell:
+    told = time.monotonic()
+
+    def tell(done: int, pages: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= TELL_EVERY:
+            told = time.monotonic()
+            out.tell(f"{done * 100 // max(pages, 1)}% copied")
+
+    return tell
+
+
 async def _erase_again(call: Call, db: Database, fingerprints: set[str]) -> int:
+    """In a store that is not the store yet, and not open."""
+
     async def work(connection: AsyncConnection) -> set[tuple[str, str]]:
         tables = (author, unmatched)
         return {
@@ -67,11 +102,15 @@ async def _erase_again(call: Call, db: Database, fingerprints: set[str]) -> int:
             if erased.of_person(row.network, row.handle) in fingerprints
         }
 
-    people = await db.read(work)
-    for network, handle in people:
-        for found in await erase.find(db, handle, network):
-            if found.person.handle == handle:
-                await erase.erase(db, found, agent=call.settings.agent, now=call.now)
+    await db.open()
+    try:
+        people = await db.read(work)
+        for network, handle in people:
+            for found in await erase.find(db, handle, network):
+                if found.person.handle == handle:
+                    await erase.erase(db, found, agent=call.settings.agent, now=call.now)
+    finally:
+        await db.close()
     return len(people)
 
 

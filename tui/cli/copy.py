@@ -23,7 +23,7 @@ def copy(call: Call) -> int:
         raise BadInput(f"{target} is the store itself; name another database to copy to")
 
     async def work(db: Database) -> list[Copied]:
-        return await copying.copy(db, store_at(target), _narrator(call.out))
+        return await copying.copy(db, store_at(target), narrator(call.out))
 
     copied = with_store(call.settings, work)
     for table in copied:
@@ -38,7 +38,7 @@ def copy(call: Call) -> int:
     return DONE
 
 
-def _narrator(out: Output) -> copying.OnRows:
+def narrator(out: Output) -> copying.OnRows:
     told = time.monotonic()
 
     def tell(table: str, done: int, total: int) -> None:

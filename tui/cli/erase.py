@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from dataclasses import asdict
-from pathlib import Path
 
-from store import backup, upkeep
+from store import backup
 from store import erase as erasing
 from store.database import Database
 from store.domain.errors import BadInput, NotFound
@@ -24,8 +22,6 @@ def erase(call: Call) -> int:
 
 
 async def _erase(call: Call, db: Database) -> int:
-    if not isinstance(call.settings.database, Path):
-        raise BadInput("erasing looks through the store's file byte by byte; it cannot do that on a server yet")
     if call.args.author is None:
         return await _compact(call, db)
     who, out = call.args.author.strip(), call.out
@@ -48,11 +44,11 @@ async def _erase(call: Call, db: Database) -> int:
     code = DONE
     for each in found:
         handle, network = each.person.handle, each.person.network
-        holding = await asyncio.to_thread(backup.holding, db.path, network, handle)
+        holding = await backup.holding(db, network, handle)
         gone = await erasing.erase(db, each, agent=call.settings.agent, now=call.now, tell=out.tell)
         needles = [*gone.samples, handle.encode()] if each.person.sure else gone.samples
         left = await _clean_up(call, db, needles, compact=call.args.compact)
-        _report(call, handle, gone, holding, left)
+        _report(call, handle, gone, holding, left, db.upkeep().beyond)
         if left:
             code = FAILED
     return code
@@ -61,10 +57,11 @@ async def _erase(call: Call, db: Database) -> int:
 async def _compact(call: Call, db: Database) -> int:
     if not call.args.compact:
         raise BadInput("name whom to erase: a handle, or the address of the person's page")
-    before = db.path.stat().st_size
-    await upkeep.compact(db)
-    await upkeep.write_out(db)
-    call.out.tell(f"{db.path} had {before / 1e6:,.1f} MB and has {db.path.stat().st_size / 1e6:,.1f} MB now")
+    upkeep = db.upkeep()
+    before = await upkeep.size()
+    await upkeep.compact()
+    await upkeep.write_out()
+    call.out.tell(f"{db.place} had {before / 1e6:,.1f} MB and has {await upkeep.size() / 1e6:,.1f} MB now")
     return DONE
 
 
@@ -79,20 +76,22 @@ def _ask(call: Call, found: list[Found]) -> None:
 
 async def _clean_up(call: Call, db: Database, needles: list[bytes], *, compact: bool) -> str:
     """Out of the log of changes, and out of what is left over between the tables. Returns what is in the way."""
+    upkeep = db.upkeep()
     if compact:
-        await upkeep.compact(db)
-    if not await upkeep.write_out(db):
-        return "an earful that reads old pages keeps them in the log of changes; close it and say this again"
-    if not await upkeep.holds(db.path, needles):
-        return ""
-    if not compact and db.path.stat().st_size <= COMPACTED_AT_ONCE:
+        await upkeep.compact()
+    if in_the_way := await upkeep.write_out():
+        return in_the_way
+    left = await upkeep.holds(needles)
+    if not compact and (left or upkeep.beyond) and await upkeep.size() <= COMPACTED_AT_ONCE:
         return await _clean_up(call, db, needles, compact=True)
-    if compact:
+    if not left:
+        return ""
+    if compact or upkeep.beyond:
         return "the same words stand somewhere else in the store too"
     return "unused parts of the file may still hold words: `earful erase` it again with --compact when nobody works"
 
 
-def _report(call: Call, handle: str, gone: Erased, holding: list[Path], left: str) -> None:
+def _report(call: Call, handle: str, gone: Erased, holding: list[str], left: str, beyond: str) -> None:
     record: Record = {
         "network": gone.network,
         "mentions": gone.mentions,
@@ -103,18 +102,19 @@ def _report(call: Call, handle: str, gone: Erased, holding: list[Path], left: st
         "unmatched": gone.unmatched,
         "mutes": gone.mutes,
         "elsewhere": gone.elsewhere,
-        "backups": [str(path) for path in holding],
+        "backups": holding,
         "left": left or None,
+        "beyond": beyond or None,
     }
     if call.out.json:
         call.out.record(record)
     else:
         counts = ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in record.items() if _counts(value))
         call.out.row(f"erased {handle} on {gone.network}: {counts or 'nothing was left'}")
-        for path in holding:
-            call.out.row(
-                f"still in the backup {path}: delete it, or restore it only with this earful, which erases again"
-            )
+        for name in holding:
+            call.out.row(f"still in {name}: delete it, or restore it only with this earful, which erases again")
+    if beyond:
+        call.out.tell(f"words may still be where only the server's operator can reach: {beyond}")
     if left:
         call.out.error(f"earful: {left}")
 

@@ -11,7 +11,7 @@ from sources.stopping import pause
 from sources.worker import Worker
 from store.database import Database
 from store.domain.delivery import Delivery
-from store.domain.errors import EarfulError
+from store.domain.errors import EarfulError, StoreError
 from store.domain.poll import PollLine
 from tui import log
 from tui.cli.call import DONE, FAILED, Call
@@ -22,7 +22,7 @@ from tui.settings import Settings
 from tui.settings_change import Changes
 from tui.wiring import opened
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS, AGAIN_SECONDS = 1.0, 5.0
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -67,15 +67,28 @@ async def _once(call: Call, db: Database, stop: asyncio.Event) -> int:
 
 
 async def _on_and_on(call: Call, db: Database, stop: asyncio.Event) -> None:
-    """A changed configuration is taken up as it comes; one with mistakes is told and the old one goes on."""
+    """A changed configuration is taken up as it comes; one with mistakes is told and the old one goes on. A store that
+    is away is waited for; who else became the worker meanwhile stays it, and this one ends."""
     call.out.tell(f"earful worker (process {os.getpid()}) polls and sends for {call.settings.database}")
-    settings, changes, lock = call.settings, Changes(call.settings), db.worker_lock()
+    settings, changes, lock, away = call.settings, Changes(call.settings), db.worker_lock(), False
     try:
         while not stop.is_set():
             anew = asyncio.Event()
             looking = asyncio.create_task(_look(call, changes, stop, anew))
-            async with Worker(db, settings.desk, lock, told=log.told) as running:
-                await running.run(anew, lambda event: _told(call, event))
+            try:
+                async with Worker(db, settings.desk, lock, told=log.told) as running:
+                    if await running.acquire() and away:
+                        call.out.tell("the store is back; polling and sending go on")
+                        away = False
+                    await running.run(anew, lambda event: _told(call, event))
+            except StoreError as error:
+                if not away:
+                    log.failed("worker", error)
+                    call.out.tell(f"{error}; trying again every {AGAIN_SECONDS:g} s")
+                away = True
+                looking.cancel()
+                await pause(stop, AGAIN_SECONDS)
+                continue
             settings = await looking or settings
             log.use(settings)
     finally:

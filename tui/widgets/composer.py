@@ -19,6 +19,7 @@ from store.domain.case import InboxRow
 from store.domain.errors import EarfulError
 from store.domain.safetext import safe
 from tui import actions
+from tui.messages import Pulse
 from tui.quiet import quietly
 from tui.safe import clip, line
 
@@ -95,6 +96,9 @@ class Composer(Vertical):
 
         self.pad = Pad(soft_wrap=True, show_line_numbers=False, tab_behavior="focus", compact=True, id="pad")
         self._heading, self._foot = Static(classes="heading", markup=False), Static(classes="foot", markup=False)
+
+    def on_mount(self) -> None:
+        self.app.pulsed.subscribe(self, self._pulsed)
 
     def compose(self) -> ComposeResult:
         yield self._heading
@@ -197,6 +201,11 @@ class Composer(Vertical):
 
     def _keep_soon(self) -> None:
         quietly(self, self.keep, "keep", says="the draft is not saved: ")
+
+    def _pulsed(self, pulse: Pulse) -> None:
+        """A draft that could not be kept while the store was away is kept when it is back."""
+        if self.is_open and not pulse.away and self._timer is None and self.text != self._kept:
+            self._keep_soon()
 
     def _count_soon(self) -> None:
         self._tell()

@@ -18,6 +18,7 @@ from tui.safe import clip
 WORKER = {"opening": "opening …", "working": "", "nobody": "nobody polls or sends"}
 
 
+AWAY = "store away, asking again"
 MARK, SEPARATOR = "⚠ ", " · "
 
 
@@ -89,7 +90,7 @@ class StatusLine(Widget):
         width = self.size.width
         out = outbox_words(self.pulse)
         facts = (
-            _loud(self.pulse.ailing),
+            f"{MARK}{AWAY}" if self.pulse.away else _loud(self.pulse.ailing),
             f"→ {out}" if out else "",
             _worker(self.pulse),
             self.agent,
