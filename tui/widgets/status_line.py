@@ -86,7 +86,7 @@ class StatusLine(Widget):
         facts = (
             f"{MARK}{AWAY}" if self.pulse.away else _loud(self.pulse.ailing),
             f"→ {out}" if out else "",
-            WORKER.get(self.pulse.worker, self.pulse.worker),
+            "" if self.pulse.away else WORKER.get(self.pulse.worker, self.pulse.worker),
             self.agent,
         )
         right = clip(SEPARATOR.join(fact for fact in facts if fact), max(10, width - 24))
