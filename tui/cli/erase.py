@@ -8,7 +8,7 @@ from dataclasses import asdict
 from store import backup
 from store import erase as erasing
 from store.database import Database
-from store.domain.errors import BadInput, NotFound
+from store.domain.errors import BadInput, NotFound, StoreError
 from store.erase import Erased, Found
 from tui.cli.call import DONE, FAILED, NOTHING, Call
 from tui.cli.records import Record
@@ -77,8 +77,11 @@ def _ask(call: Call, found: list[Found]) -> None:
 async def _clean_up(call: Call, db: Database, needles: list[bytes], *, compact: bool) -> str:
     """Out of the log of changes, and out of what is left over between the tables. Returns what is in the way."""
     upkeep = db.upkeep()
-    if compact:
-        await upkeep.compact()
+    try:
+        if compact:
+            await upkeep.compact()
+    except StoreError as error:  # somebody is in the way; what is erased is erased
+        return str(error)
     if in_the_way := await upkeep.write_out():
         return in_the_way
     left = await upkeep.holds(needles)

@@ -92,7 +92,7 @@ class StatusLine(Widget):
         facts = (
             f"{MARK}{AWAY}" if self.pulse.away else _loud(self.pulse.ailing),
             f"→ {out}" if out else "",
-            _worker(self.pulse),
+            "" if self.pulse.away else _worker(self.pulse),
             self.agent,
         )
         right = clip(SEPARATOR.join(fact for fact in facts if fact), max(10, width - 24))
