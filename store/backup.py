@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ LEAVING = (DeliveryState.HELD, DeliveryState.QUEUED, DeliveryState.SENDING)
 PUT_BACK = "the store was put back to a backup: it may have been sent since then"
 
 Tell = Callable[[int, int], None]  # pages done, pages in all
+Forget = Callable[[Path, set[str]], None]  # a store, fingerprints of whom to erase in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ def make(
     target = target.absolute()
     _refuse_target(store, target, replace)
     written = target.with_name(f".{target.name}.{os.getpid()}.part")
+    _sweep(target, "part")
     try:
         os.close(os.open(written, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
         counts = _copy(store, written, tell)
@@ -109,9 +112,12 @@ def check(backup: Path) -> Backup:
     return Backup(backup, at, backup.stat().st_size, found.schema, found.counts["mention"], found.counts["cases"])
 
 
-def restore(store: Path, backup: Path, *, now: datetime) -> tuple[Path | None, set[str]]:
+def restore(
+    store: Path, backup: Path, *, now: datetime, forget: Forget = lambda fresh, since: None
+) -> tuple[Path | None, set[str]]:
     """Put a backup in the place of the store. Returns where the replaced one is kept beside it (None: there was none)
-    and the fingerprints of whom was erased since the backup, who must be erased again.
+    and the fingerprints of whom was erased since the backup: `forget` erases them in the copy before it becomes the
+    store, so that they are not back for a moment.
 
     The backup is copied and checked before anything is touched. What was about to leave the house when the backup was
     made may have left since: it is a person's to decide. Blocks. Raises Conflict while anybody has the store open.
@@ -120,6 +126,7 @@ def restore(store: Path, backup: Path, *, now: datetime) -> tuple[Path | None, s
     fresh = store.with_name(f".{store.name}.{os.getpid()}.restoring")
     try:
         store.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sweep(store, "restoring")
         handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
         with os.fdopen(handle, "wb") as copy, backup.open("rb") as original:
             shutil.copyfileobj(original, copy, 1 << 20)
@@ -128,6 +135,9 @@ def restore(store: Path, backup: Path, *, now: datetime) -> tuple[Path | None, s
         _synced(fresh)
         with _alone(store):
             since = _carry_over(store, fresh) if store.exists() else set()
+            if since:
+                forget(fresh, since)
+                _synced(fresh)
             aside = _put_aside(store, now) if store.exists() else None
             os.replace(fresh, store)
             _synced(store.parent)
@@ -136,7 +146,7 @@ def restore(store: Path, backup: Path, *, now: datetime) -> tuple[Path | None, s
     except sqlite3.Error as error:
         raise StoreError(f"cannot put {backup} in the place of {store}: {error}") from error
     finally:
-        for end in ("", "-journal", "-wal", "-shm"):
+        for end in ("", "-journal", "-wal", "-shm", ".users"):
             with suppress(OSError):
                 fresh.with_name(fresh.name + end).unlink(missing_ok=True)
     return aside, since
@@ -264,14 +274,38 @@ def _carry_over(store: Path, fresh: Path) -> set[str]:
 
 def _put_aside(store: Path, now: datetime) -> Path:
     """The store stays under its name until the moment the other one takes it. Its log of changes goes with it."""
-    aside = store.with_name(f"{store.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
+    there = list(store.parent.glob(f"{escape(store.name)}.replaced-*Z"))
+    aside = next((left for left in there if left.samefile(store)), None)  # by one who died just then
+    if aside is None:
+        while (aside := store.with_name(f"{store.name}.replaced-{now:%Y%m%dT%H%M%SZ}")) in there:
+            now += timedelta(seconds=1)
     with suppress(sqlite3.Error), closing(sqlite3.connect(store)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")  # brings the log into the file, unless it is damaged
     for end in ("-wal", "-shm", "-journal"):
         if (left := store.with_name(store.name + end)).exists():
             os.replace(left, aside.with_name(aside.name + end))
-    os.link(store, aside)
+    if aside not in there:
+        os.link(store, aside)
     return aside
+
+
+def _sweep(target: Path, end: str) -> None:
+    """Remove what one who died while writing `target` left beside it: nobody would, and it holds people's words."""
+    for left in target.parent.glob(f".{escape(target.name)}.*.{end}*"):
+        process = left.name.removeprefix(f".{target.name}.").partition(".")[0]
+        if process.isdecimal() and not _lives(int(process)):
+            with suppress(OSError):
+                left.unlink()
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def _synced(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from store.database import Database
 from store.tables import author, unmatched
 from tui.cli.call import DONE, Call
 from tui.times import local
-from tui.wiring import with_store
 
 TELL_EVERY = 2.0  # seconds
 
@@ -41,8 +41,13 @@ def backup(call: Call) -> int:
 
 def restore(call: Call) -> int:
     store, file = call.settings.file, Path(call.args.file).expanduser().absolute()
-    aside, erased_since = copies.restore(store, file, now=call.now)
-    again = with_store(call.settings, lambda db: _erase_again(call, db, erased_since)) if erased_since else 0
+    again = 0
+
+    def forget(fresh: Path, fingerprints: set[str]) -> None:
+        nonlocal again
+        again = asyncio.run(_erase_again(call, fresh, fingerprints))
+
+    aside, _ = copies.restore(store, file, now=call.now, forget=forget)
     found = copies.check(store)
     if call.out.json:
         call.out.record(
@@ -57,7 +62,7 @@ def restore(call: Call) -> int:
     return DONE
 
 
-async def _erase_again(call: Call, db: Database, fingerprints: set[str]) -> int:
+async def _erase_again(call: Call, fresh: Path, fingerprints: set[str]) -> int:
     async def work(connection: AsyncConnection) -> set[tuple[str, str]]:
         tables = (author, unmatched)
         return {
@@ -67,11 +72,16 @@ async def _erase_again(call: Call, db: Database, fingerprints: set[str]) -> int:
             if erased.of_person(row.network, row.handle) in fingerprints
         }
 
-    people = await db.read(work)
-    for network, handle in people:
-        for found in await erase.find(db, handle, network):
-            if found.person.handle == handle:
-                await erase.erase(db, found, agent=call.settings.agent, now=call.now)
+    db = Database(fresh)
+    await db.open()
+    try:
+        people = await db.read(work)
+        for network, handle in people:
+            for found in await erase.find(db, handle, network):
+                if found.person.handle == handle:
+                    await erase.erase(db, found, agent=call.settings.agent, now=call.now)
+    finally:
+        await db.close()
     return len(people)
 
 
