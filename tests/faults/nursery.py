@@ -4,8 +4,9 @@ lives take a minute.
     python -m tests.faults.nursery          one JSON order a line on standard input, answers on standard output
 
 An order: {"folder", "port", "what": "send" | "poll", "hand": a name in tests.faults.planted or "", "kill": EARFUL_KILL
-or "", "seconds": how long at most}. Answers "ready" with the worker's pid when its loop begins, then "ended" with how.
-The pid also stands in FOLDER/client.
+or "", "seconds": how long at most, "house": the ports of tests.faults.house or none, "clock": seconds that the wall
+clock jumps by as soon as its loop runs}. Answers "ready" with the worker's pid when its loop begins, then "ended" with
+how. The pid also stands in FOLDER/client.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from store import cursors, killpoints, outbox
 from store.database import Database
 from store.domain.clock import utcnow
 from store.domain.delivery import DeliveryState
-from store.domain.desk import Desk, SourceConfig, Watch
+from store.domain.desk import Department, Desk, MailServer, SourceConfig, Watch
 from tests.faults import planted
 
 SOURCE = "social"
@@ -35,7 +36,7 @@ SETTLE = timedelta(seconds=0.25)
 UNDER_WAY = {DeliveryState.HELD, DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNKNOWN}
 
 
-def desk(port: int, what: str) -> Desk:
+def desk(port: int, what: str, house: list[int]) -> Desk:
     source = SourceConfig(
         type="mastodon",
         name=SOURCE,
@@ -46,14 +47,26 @@ def desk(port: int, what: str) -> Desk:
         settle=SETTLE,
         options={"tags": ["acme" if what == "poll" else "quiet"], "search": False, "notifications": False},
     )
-    return Desk(watches=(Watch("acme", "acme"),), sources=(source,))
+    if not house:
+        return Desk(watches=(Watch("acme", "acme"),), sources=(source,))
+    mail, hook = house
+    return Desk(
+        watches=(Watch("acme", "acme"),),
+        sources=(source,),
+        departments=(
+            Department("billing", to="mailto:billing@here.example"),
+            Department("legal", to=f"http://127.0.0.1:{hook}/legal"),
+            Department("pr", to=f"http://127.0.0.1:{hook}/pr", team=True),
+        ),
+        mail=MailServer(host="127.0.0.1", port=mail, sender="desk@here.example", tls="none"),
+    )
 
 
 async def live(order: dict[str, Any]) -> None:
     """One worker's life, as the real one lives it: until it is killed, has nothing left to do, or its time is over."""
     db = Database(Path(order["folder"]) / "earful.db")
     await db.open()
-    async with Worker(db, desk(order["port"], order["what"])) as worker:
+    async with Worker(db, desk(order["port"], order["what"], order["house"])) as worker:
         worker._http._pause = 0.0  # politeness towards ourselves would only take time
         if order["hand"]:
             getattr(planted, order["hand"])(worker)
@@ -92,7 +105,7 @@ def child(order: dict[str, Any]) -> None:
 
 def main() -> None:
     os.environ["FAULTS_TOKEN"] = "t"
-    courier.PULSE, courier.RETRY = 0.02, timedelta(seconds=0.05)
+    courier.PULSE, courier.RETRY, courier.WEBHOOK_SETTLE = 0.02, timedelta(seconds=0.05), SETTLE
     for name in ("sqlalchemy.dialects.sqlite.aiosqlite", "httpx", "sources.adapters.mastodon"):
         importlib.import_module(name)
     reading.read("", "what is loaded with the first text is loaded before the first fork", hint="", followers=None)
