@@ -19,8 +19,10 @@ import importlib
 import json
 import os
 import resource
+import shutil
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections import Counter
@@ -30,7 +32,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from sources.adapters import file
-from store import killpoints
+from store import database, killpoints
 from tests.faults import planted_commands
 
 HEAVY = (
@@ -75,7 +77,7 @@ def child(order: dict[str, Any], told: int) -> None:
     importlib.reload(killpoints)
     time.tzset()
     os.chdir(home)
-    for number, name in ((0, os.devnull), (1, f"{home}/.out"), (2, f"{home}/.told")):
+    for number, name in ((0, os.devnull), (1, f"{order['said']}/out"), (2, f"{order['said']}/told")):
         os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), number)
     if order["largest"]:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -96,12 +98,14 @@ def child(order: dict[str, Any], told: int) -> None:
 
 
 def main() -> None:
+    database.AGAIN_SECONDS = 0.5
     file.read_pages.__kwdefaults__["size"] = A_PAGE
     for name in HEAVY:
         importlib.import_module(name)
     importlib.import_module("sources.text.reading").read("to be loaded before the fork", "", hint="", followers=None)
+    said = tempfile.mkdtemp()  # not in the home, whose disk may be full
     for line in sys.stdin:
-        order = json.loads(line)
+        order = json.loads(line) | {"said": said}
         hears, told = os.pipe()
         if not (pid := os.fork()):
             child(order, told)
@@ -112,9 +116,10 @@ def main() -> None:
         _, how = os.waitpid(pid, 0)
         counted = os.read(hears, 65_536)
         os.close(hears)
-        files = {name: Path(order["home"], f".{name}").read_text(errors="replace") for name in ("out", "told")}
+        files = {name: Path(said, name).read_text(errors="replace") for name in ("out", "told")}
         answer = {"ended": os.waitstatus_to_exitcode(how), "passes": json.loads(counted or "{}"), **files}
         print(json.dumps(answer), flush=True)
+    shutil.rmtree(said)
 
 
 if __name__ == "__main__":
