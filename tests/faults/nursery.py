@@ -5,11 +5,13 @@ lives take a minute.
 
 An order: {"folder", "port", "what": "send" | "poll", "hand": a name in tests.faults.planted or "", "kill": EARFUL_KILL
 or "", "seconds": how long at most, "house": the ports of tests.faults.house or none, "clock": seconds that the wall
-clock jumps by as soon as its loop runs}. Answers "ready" with the worker's pid when its loop begins, then "ended" with
-how. The pid also stands in FOLDER/client.
+clock jumps by, half a second after its loop began}. Answers "ready" with the worker's pid when its loop begins, then
+"ended" with how. The pid also stands in FOLDER/client.
 """
 
 from __future__ import annotations
+
+from tests.faults import clock  # isort: split
 
 import asyncio
 import importlib
@@ -30,8 +32,8 @@ from store.domain.clock import utcnow
 from store.domain.delivery import DeliveryState
 from store.domain.desk import Department, Desk, MailServer, SourceConfig, Watch
 from tests.faults import planted
+from tests.faults.server import SOURCE
 
-SOURCE = "social"
 SETTLE = timedelta(seconds=0.25)
 UNDER_WAY = {DeliveryState.HELD, DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNKNOWN}
 
@@ -73,8 +75,13 @@ async def live(order: dict[str, Any]) -> None:
         stop = asyncio.Event()
         running = asyncio.create_task(worker.run(stop, lambda event: None))
         print(json.dumps({"ready": os.getpid()}), flush=True)
-        end = asyncio.get_running_loop().time() + order["seconds"]
-        while asyncio.get_running_loop().time() < end and not running.done() and await busy(db, order["what"]):
+        if order["clock"]:
+            asyncio.get_running_loop().call_later(0.5, clock.put, order["clock"])
+        time, quiet = asyncio.get_running_loop().time, 2.0 if order["clock"] else 0.0
+        end, rests = time() + order["seconds"], time() + quiet + 0.06
+        while time() < min(end, rests) and not running.done():
+            if await busy(db, order["what"]):
+                rests = time() + quiet + 0.06
             await asyncio.sleep(0.05)
         stop.set()
         await running
@@ -85,7 +92,7 @@ async def busy(db: Database, what: str) -> bool:
     if what == "send":
         return bool(UNDER_WAY & (await outbox.pending(db)).keys())
     found = await cursors.all_of(db)
-    return not found or any(cursor.next_poll_at <= utcnow() for cursor in found)
+    return not found or any(one.last_success_at is None or one.next_poll_at <= utcnow() for one in found)
 
 
 def child(order: dict[str, Any]) -> None:

@@ -34,6 +34,7 @@ WEIGHTS = {
 POSTS = 600  # on the timeline of #acme
 BORN = datetime(2026, 11, 20, tzinfo=UTC)
 US = "desk"
+SOURCE = "social"  # what it is called in a configuration
 
 
 def account(name: str, number: int) -> dict[str, Any]:

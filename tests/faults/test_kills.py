@@ -21,8 +21,7 @@ from store.domain.clock import utcnow
 from store.lock import FileLock
 from tests.factories import land, read_mention
 from tests.faults.harness import Harness, Process, forwarding_faults, intake_faults, sending_faults
-from tests.faults.nursery import SOURCE
-from tests.faults.server import POSTS
+from tests.faults.server import POSTS, SOURCE
 
 KILLS = int(os.environ.get("EARFUL_KILLS", "12"))
 SENDING = ("send_before_claim", "send_claimed", "send_in_post", "send_after_post", "send_recorded")
