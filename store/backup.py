@@ -275,16 +275,17 @@ def _carry_over(store: Path, fresh: Path) -> set[str]:
 def _put_aside(store: Path, now: datetime) -> Path:
     """The store stays under its name until the moment the other one takes it. Its log of changes goes with it."""
     there = list(store.parent.glob(f"{escape(store.name)}.replaced-*Z"))
-    aside = next((left for left in there if left.samefile(store)), None)  # by one who died just then
-    if aside is None:
-        while (aside := store.with_name(f"{store.name}.replaced-{now:%Y%m%dT%H%M%SZ}")) in there:
-            now += timedelta(seconds=1)
+    linked = [left for left in there if left.samefile(store)]  # by one who died just then
+    aside = linked[0] if linked else store.with_name(f"{store.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
+    while aside in there and not linked:
+        now += timedelta(seconds=1)
+        aside = store.with_name(f"{store.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
     with suppress(sqlite3.Error), closing(sqlite3.connect(store)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")  # brings the log into the file, unless it is damaged
     for end in ("-wal", "-shm", "-journal"):
         if (left := store.with_name(store.name + end)).exists():
             os.replace(left, aside.with_name(aside.name + end))
-    if aside not in there:
+    if not linked:
         os.link(store, aside)
     return aside
 
