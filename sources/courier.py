@@ -19,7 +19,8 @@ from sources.forwarders import Forwarder
 from sources.overdue import overdue
 from sources.protocol import Channel, ReadBack, Receipt
 from sources.stopping import Stopped, pause, to_the_end, unless
-from store import cases, lateness, mentions, outbox
+from sources.wallclock import WallClock
+from store import cases, clock_set, lateness, mentions, outbox
 from store.database import Database
 from store.domain.clock import utcnow
 from store.domain.delivery import Delivery, DeliveryKind, DeliveryState
@@ -59,10 +60,12 @@ class Courier:
         self._settles = {source.name: source.settle for source in desk.sources}
         self._unable = unable or {}
         self._recovered, self._since = False, utcnow()
+        self._clock = WallClock(self._since)
 
     async def recover(self) -> None:
         """What a dead predecessor was sending is unknown; its bytes may still be under way for a settle time."""
         now = utcnow()
+        await clock_set.deliveries_of_the_future(self._db, now=now)
         if await outbox.recover(self._db, now=now):
             for delivery in await outbox.listing(self._db, states=(DeliveryState.UNKNOWN,), limit=10_000):
                 if delivery.due_at == now:
@@ -100,6 +103,9 @@ class Courier:
 
     async def _due(self) -> list[Delivery]:
         now = utcnow()
+        if by := self._clock.moved(now):
+            await clock_set.deliveries(self._db, by, now=now)
+            self._since += by
         first = await outbox.next_due_at(self._db)
         if first is None or first > now:
             return []
@@ -213,7 +219,8 @@ class Courier:
             return await self._record(delivery, DeliveryState.SENT, receipt=back.found, detail="found in the thread")
         if back.complete:
             return await self._absent(delivery, now + settle)
-        waited = now - max(delivery.tried_at or self._since, self._since)
+        tried_at = delivery.tried_at or self._since
+        waited = now - (max(tried_at, self._since) if tried_at <= now else self._since)  # else the clock was put back
         if waited >= settle * PATIENCE:
             return await self._person(delivery, why)
         due_at = max(not_before, now + max(waited, settle))  # each look after twice the time of the one before

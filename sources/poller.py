@@ -9,14 +9,15 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sources import schedule
 from sources.errors import Gone, RateLimited, Unauthorised, Unreachable, in_words
 from sources.intake import Intake
 from sources.protocol import Adapter, Page
 from sources.stopping import Stopped, pause, to_the_end, unless
-from store import cursors
+from sources.wallclock import WallClock
+from store import clock_set, cursors
 from store.database import Database
 from store.domain.clock import utcnow
 from store.domain.desk import SourceConfig
@@ -56,12 +57,14 @@ class Poller:
     ) -> None:
         self._db, self._sources, self._intake, self._on_line = db, sources, intake, on_line
         self._page_deadline = page_deadline
+        self._clock = WallClock(utcnow())
         self._asked: set[str] = set()
 
     async def prepare(self) -> None:
         """Give every stream of every source its cursor."""
         for name, source in self._sources.items():
             await cursors.ensure(self._db, name, source.adapter.streams(), now=utcnow())
+        await clock_set.polls_of_the_future(self._db, self._sources.keys(), now=utcnow())
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`: then waits and fetches end at once, a page that is being stored is stored."""
@@ -71,6 +74,8 @@ class Poller:
             while not stop.is_set():
                 turns = {name: task for name, task in turns.items() if not task.done()}
                 try:
+                    if (by := self._clock.moved(now := utcnow())) < timedelta(0):
+                        await clock_set.polls(self._db, -by, self._sources.keys(), now=now)
                     idle = [name for name in self._sources if name not in turns]
                     await self._make_asked_due(idle)
                     for name, due in self._by_source(await cursors.due(self._db, now=utcnow(), sources=idle)):

@@ -59,14 +59,16 @@ class Background:
         """What knows the sources' channels; None where this process holds no token (a separate worker does)."""
         return await asyncio.shield(self._worker)
 
-    async def close(self) -> None:
-        """Stop the worker, let running transactions end, close the store. A reply that is on its way is waited for."""
+    async def close(self, within: float | None = None) -> bool:
+        """Stop the worker, let running transactions end, close the store. A reply that is on its way is waited for, but
+        not longer than `within` seconds: False where it, and the store, is still open then."""
         self._stop.set()
         self._anew.set()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if self._tasks and (await asyncio.wait(self._tasks, timeout=within))[1]:
+            return False
         if self._opened.done() and not self._opened.cancelled() and not self._opened.exception():
             await self._opened.result().close()
+        return True
 
     def read_again(self) -> None:
         """Take up the configuration where it was written anew."""

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import sys
+import threading
 from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from tui.settings import Settings
 
 T = TypeVar("T")
+HUNGUP_SECONDS = 1.2  # for what runs to end where nobody is there any more
+LAST_SECONDS = 0.3  # for the terminal to become itself again
 
 
 class Earful(App[int]):
@@ -61,6 +64,7 @@ class Earful(App[int]):
         self.configured: Signal[Settings] = Signal(self, "configured")
         self.last_deed: tuple[Action, str] | None = None
         self.crashed: BaseException | None = None
+        self.hungup = False
         self.background: Background
         self.inbox: InboxScreen = make("inbox")
 
@@ -78,7 +82,11 @@ class Earful(App[int]):
     async def on_unmount(self) -> None:
         if self.background.pulse.sending and not self.is_headless:
             print("earful: what is on its way is waited for …", file=sys.__stderr__)
-        await self.background.close()
+        if not await self.background.close(within=HUNGUP_SECONDS if self.hungup else None):
+            # What is being sent would hold us for a minute. Its row says that it is, so the next start looks for it.
+            end = threading.Timer(LAST_SECONDS, os._exit, [self.return_code or 0])
+            end.daemon = True
+            end.start()
 
     def _watch_terminal(self) -> None:
         """End when somebody says so, and when nobody can: a terminal that vanished may have sent no signal."""
@@ -91,6 +99,7 @@ class Earful(App[int]):
             self.set_interval(1, lambda: self.post_message(Hungup("hang-up")) if poll.poll(0) else None)
 
     def on_hungup(self, message: Hungup) -> None:
+        self.hungup = True
         self.exit(return_code=0 if message.signal == "SIGTERM" else 129)
 
     def _fatal_error(self) -> None:

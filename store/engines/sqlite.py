@@ -32,11 +32,15 @@ from store.upkeep import Upkeep
 BUSY_MILLISECONDS = 5_000
 # Who waits for SQLite's write lock looks ever more seldom and starves among many: we begin to wait anew this often.
 TURN_MILLISECONDS = 100
+WRITABLE = "it needs to be writable for you, and so does its folder"
+DAMAGED = "it is damaged; put a backup in its place (`earful restore FILE`)"
 _REMEDIES = {
     "locked": "another program has been writing to it for long; try again, or end that program",
     "is full": "make room on the disk and try again",
-    "readonly": "it needs to be writable for you, and so does its folder",
-    "malformed": "put a backup in its place; `earful doctor` says what is broken",
+    "disk I/O error": "look at the disk: it may be full, or broken",
+    "readonly": WRITABLE,
+    "unable to open": WRITABLE,
+    "malformed": DAMAGED,
 }
 
 
@@ -137,6 +141,8 @@ def _refuse_foreign(path: Path) -> None:
     except sqlite3.OperationalError:
         return  # locked, no permission, ...: opening it says so in its own words
     except sqlite3.DatabaseError as error:
+        if "malformed" in str(error):
+            raise StoreError(f"the store {path} cannot be read ({error}); {DAMAGED}") from error
         raise StoreError(f"{path} is no store of earful ({error}); choose another place with --database") from error
     if names and "schema_version" not in names:
         raise StoreError(f"{path} is a database, but not a store of earful; choose another place with --database")

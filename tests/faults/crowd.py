@@ -1,5 +1,6 @@
 """Many processes on one store: each claims, acts, answers, takes back, reads pages in and sends, at random, and writes
-down what the store acknowledged. `python crowd.py PLACE FOLDER PROCESSES SECONDS SEED CASES`."""
+down what the store acknowledged. `python crowd.py PLACE FOLDER PROCESSES SECONDS SEED CASES [HAND]`; HAND names one of
+PLANTED, who is wrong on purpose."""
 
 from __future__ import annotations
 
@@ -12,13 +13,17 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from typing import Any
 
-from store import cases, drafts, outbox
+from sqlalchemy import update
+
+from store import cases, database, drafts, outbox, tables
 from store.database import Database
 from store.domain.action import AddNote, Done, Prioritise, Reopen, Reply, Tag
 from store.domain.case import Priority
 from store.domain.delivery import DeliveryState
 from store.domain.errors import BadInput, Conflict, NotFound
+from store.engines import sqlite
 from tests import factories
 
 EXPECTED = (Conflict, NotFound, BadInput)  # somebody was quicker; a person is told and looks again
@@ -111,22 +116,61 @@ class Member:
             await outbox.move(self.db, sending, DeliveryState.SENT, now=now(), remote_id=f"r{one.id}")
 
 
+class LosesUpdates(Member):
+    """Reads, thinks, and writes what it read, one more."""
+
+    async def act(self) -> None:
+        case_id = self.random.choice(self.known)
+        (row,) = await cases.rows(self.db, [case_id])
+        written = update(tables.cases).where(tables.cases.c.id == case_id)
+        await factories.change(self.db, written.values(version=row.version + 1))
+        self.acknowledge("version", case_id, row.version + 1)
+
+
+class AnswersTwice(Member):
+    """Sends first and looks afterwards whether it was its to send."""
+
+    async def send(self) -> None:
+        await outbox.release_held(self.db, now=now())
+        for one in (await outbox.due(self.db, now=now(), limit=3))[:1]:
+            self.acknowledge("posted", one.id)
+            sending = await outbox.move(self.db, one, DeliveryState.SENDING, now=now(), tried=True)
+            await outbox.move(self.db, sending, DeliveryState.SENT, now=now(), remote_id=f"r{one.id}")
+
+
+class GivesUp(Member):
+    """Tells a person that the store is locked as soon as somebody else writes."""
+
+    def __init__(self, db: Database, *given: Any) -> None:
+        super().__init__(db, *given)
+        database.AGAIN_SECONDS = 0.0
+
+
+PLANTED = {one.__name__: one for one in (LosesUpdates, AnswersTwice, GivesUp)}
+
+
 def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def member(place: str, folder: Path, number: int, seconds: float, seed: int, known: list[int]) -> None:
+async def member(
+    place: str, folder: Path, number: int, seconds: float, seed: int, known: list[int], kind: type[Member]
+) -> None:
+    if kind is GivesUp:
+        sqlite.TURN_MILLISECONDS = 1
     db = Database(place)
     await db.open()
     try:
-        one = Member(db, number, Random(f"{seed} {number}"), known, folder / f"{number}.log")
+        one = kind(db, number, Random(f"{seed} {number}"), known, folder / f"{number}.log")
         told = await one.run(time.monotonic() + seconds)
         (folder / f"{number}.told").write_text(json.dumps([told, one.slowest]))
     finally:
         await db.close()
 
 
-def main(place: str, folder: str, processes: str, seconds: str, seed: str, number_of_cases: str) -> None:
+def main(
+    place: str, folder: str, processes: str, seconds: str, seed: str, number_of_cases: str, hand: str = ""
+) -> None:
     """Everything is imported once, before the fork."""
     known = list(range(1, int(number_of_cases) + 1))
     children = []
@@ -134,7 +178,8 @@ def main(place: str, folder: str, processes: str, seconds: str, seed: str, numbe
         child = os.fork()
         if not child:
             try:
-                asyncio.run(member(place, Path(folder), number, float(seconds), int(seed), known))
+                kind = PLANTED.get(hand, Member)
+                asyncio.run(member(place, Path(folder), number, float(seconds), int(seed), known, kind))
             except BaseException as error:
                 sys.stderr.write(f"{number}: {type(error).__name__}: {error}\n")
                 os._exit(1)

@@ -43,8 +43,13 @@ class Process:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()
-        self._process.communicate()
+        assert self._process.stdin is not None
+        self._process.stdin.close()  # it ends with its input
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 @dataclass
@@ -59,25 +64,36 @@ class Harness:
     """One store, one network, many short lives."""
 
     def __init__(
-        self, folder: Path, nursery: Process, network: Process, *, what: str, hand: str = "", store: str = ""
+        self,
+        folder: Path,
+        nursery: Process,
+        network: Process,
+        *,
+        what: str,
+        hand: str = "",
+        house: Process | None = None,
+        store: str = "",
     ) -> None:
         self.folder, self._nursery, self._what, self._hand, self.store = folder, nursery, what, hand, store
         self._port = int(network.line())
+        self._house = [int(port) for port in house.line().split()] if house else []
         self._ended: int | None = None
 
-    def live(self, *, kill: str = "", after: float | None = None, seconds: float = 10.0) -> Life:
-        """One worker: killed at a named point (`kill`), so long after its loop began (`after`), or by nobody."""
-        pid = self.begin(kill=kill, seconds=seconds)
+    def live(self, *, kill: str = "", after: float | None = None, seconds: float = 10.0, clock: float = 0.0) -> Life:
+        """One worker: killed at a named point (`kill`), so long after its loop began (`after`), or by nobody. `clock`:
+        seconds that the wall clock jumps by meanwhile."""
+        pid = self.begin(kill=kill, seconds=seconds, clock=clock)
         if pid and after is not None:
             time.sleep(after)
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         return self.end()
 
-    def begin(self, *, kill: str = "", seconds: float = 10.0) -> int:
+    def begin(self, *, kill: str = "", seconds: float = 10.0, clock: float = 0.0) -> int:
         """The pid of a worker whose loop has begun; 0 where it was dead before."""
         order = {"folder": str(self.folder), "port": self._port, "what": self._what, "hand": self._hand}
-        self._nursery.ask(order | {"kill": kill, "seconds": seconds, "store": self.store})
+        order |= {"store": self.store, "house": self._house, "clock": clock}
+        self._nursery.ask(order | {"kill": kill, "seconds": seconds})
         told = json.loads(self._nursery.line())
         self._ended = told.get("ended")
         return int(told.get("ready", 0))
@@ -92,8 +108,8 @@ class Harness:
         chance = random.Random(seed)
         return [self.live(after=chance.uniform(0, longest)) for _ in range(count)]
 
-    def posts(self) -> list[dict[str, str]]:
-        file = self.folder / "posts.jsonl"
+    def posts(self, name: str = "posts.jsonl") -> list[dict[str, str]]:
+        file = self.folder / name
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
@@ -115,16 +131,39 @@ def sending_faults(harness: Harness) -> list[str]:
     posts = Counter(post["parent"] for post in harness.posts())
     ids = {post["parent"]: post["id"] for post in harness.posts()}
     found = [f"{parent}: posted {count} times" for parent, count in posts.items() if count > 1]
-    for target, state, remote_id, error in harness.rows("SELECT target, state, remote_id, error FROM delivery"):
+    rows = harness.rows("SELECT id, target, state, remote_id, error FROM delivery WHERE kind = 'reply'")
+    for number, target, state, remote_id, error in rows:
         if state == "sent" and (not posts[target] or remote_id != ids[target]):
             found.append(f"{target}: marked sent as {remote_id!r}, posted as {ids.get(target)}")
         if state in ("failed", "queued", "withdrawn") and posts[target]:
             found.append(f"{target}: {state}, but it is out")
         if state not in ("sent", "failed", "needs a person"):
-            found.append(f"{target}: left {state}")
+            steps = harness.rows(f'SELECT at, "after", detail FROM attempt WHERE delivery_id = {number} ORDER BY id')
+            found.append(f"{target}: left {state}, after {steps}")
         if state != "sent" and not error:
             found.append(f"{target}: {state} without a word")
     return found + integrity_faults(harness)
+
+
+def forwarding_faults(harness: Harness) -> list[str]:
+    """The same for forwards and escalations. Mail is sent once at most; a webhook's receiver knows an identity again,
+    and is told twice at most."""
+    taken = Counter((one["by"], one["identity"]) for one in harness.posts("forwards.jsonl"))
+    found = []
+    for target, state, identity, error in harness.rows(
+        "SELECT target, state, identity, error FROM delivery WHERE kind <> 'reply'"
+    ):
+        by, most = ("mail", 1) if target == "billing" else ("hook", 2)
+        times = taken.pop((by, identity), 0)
+        if times > most:
+            found.append(f"{identity} to {target}: taken {times} times")
+        if (state == "sent" and not times) or (state in ("failed", "queued", "withdrawn") and times):
+            found.append(f"{identity} to {target}: {state}, taken {times} times")
+        if state not in ("sent", "failed", "needs a person"):
+            found.append(f"{identity} to {target}: left {state}")
+        if state != "sent" and not error:
+            found.append(f"{identity} to {target}: {state} without a word")
+    return found + [f"{one} was taken, and nobody sent it" for one in taken]
 
 
 def intake_faults(harness: Harness, offered: int) -> list[str]:

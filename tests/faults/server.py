@@ -34,6 +34,7 @@ WEIGHTS = {
 POSTS = 600  # on the timeline of #acme
 BORN = datetime(2026, 11, 20, tzinfo=UTC)
 US = "desk"
+SOURCE = "social"  # what it is called in a configuration
 
 
 def account(name: str, number: int) -> dict[str, Any]:
@@ -147,7 +148,8 @@ class Handler(socketserver.StreamRequestHandler):
             return {"ancestors": [], "descendants": social.answers(found[1])}
         if re.fullmatch(r"/api/v1/accounts/\d+/statuses", path):
             with social.lock:
-                return social.ours[-40:][::-1]
+                below = int(params.get("max_id", 10**18))
+                return [one for one in social.ours if int(one["id"]) < below][-40:][::-1]
         if found := re.fullmatch(r"/api/v1/statuses/(\d+)", path):
             return next((one for one in social.timeline + social.ours if one["id"] == found[1]), {})
         if path == "/api/v2/search":

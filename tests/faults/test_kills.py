@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,13 +16,12 @@ import pytest
 
 from store import cases
 from store.database import Database
-from store.domain.action import Reply
+from store.domain.action import Escalate, Forward, Reply
 from store.domain.clock import utcnow
 from store.lock import FileLock
 from tests.factories import land, read_mention
-from tests.faults.harness import Harness, Process, intake_faults, sending_faults
-from tests.faults.nursery import SOURCE
-from tests.faults.server import POSTS
+from tests.faults.harness import Harness, Process, forwarding_faults, intake_faults, sending_faults
+from tests.faults.server import POSTS, SOURCE
 
 KILLS = int(os.environ.get("EARFUL_KILLS", "12"))
 SENDING = ("send_before_claim", "send_claimed", "send_in_post", "send_after_post", "send_recorded")
@@ -35,6 +35,25 @@ pytestmark = pytest.mark.timeout(60 + 5 * KILLS)
 def nursery() -> Iterator[Process]:
     with Process("tests.faults.nursery") as process:
         yield process
+
+
+def forwards(folder: Path, count: int) -> None:
+    """Forwards by mail and by webhook, and escalations."""
+
+    async def seed() -> None:
+        db = Database(folder / "earful.db")
+        await db.open()
+        line = await land(db, *(read_mention("down", id=str(n), author=f"a{n}") for n in range(count)), source=SOURCE)
+        actions = (
+            Forward("billing", "look", undo_window=0.0),
+            Forward("legal", "look", undo_window=0.0),
+            Escalate("pr", "loud", notify=True, undo_window=0.0),
+        )
+        for number, case in enumerate(line.new_cases):
+            await cases.act(db, [(case, None)], actions[number % 3], agent="ana", now=utcnow())
+        await db.close()
+
+    asyncio.run(seed())
 
 
 async def replies(folder: Path, count: int) -> None:
@@ -63,10 +82,21 @@ async def test_answers_survive_kills_at_random_moments(tmp_path: Path, nursery: 
         for longest in (1.0, 2.0, 4.0):  # a slow machine has hardly begun after half a second
             if not harness.rows(f"SELECT 1 FROM attempt WHERE {hit} AND detail LIKE '%ended%'"):
                 lives += harness.random_lives(KILLS // 3, seed, longest)
-        harness.live(seconds=60)
+        harness.live(seconds=60 + KILLS)
     assert sum(life.killed for life in lives) >= KILLS / 2  # a quick life may end before its shot
     assert harness.rows(f"SELECT 1 FROM attempt WHERE {hit} AND detail LIKE '%ended%'")
     assert sending_faults(harness) == []
+
+
+def test_forwards_survive_kills_at_random_moments(tmp_path: Path, nursery: Process):
+    forwards(tmp_path, 3 * KILLS)
+    with network(tmp_path, 31, "ignores") as social, Process("tests.faults.house", str(tmp_path), "31") as house:
+        harness = Harness(tmp_path, nursery, social, what="send", house=house)
+        lives = harness.random_lives(KILLS, 31, 0.4)
+        harness.live(seconds=60 + KILLS)
+    assert sum(life.killed for life in lives) >= KILLS / 2
+    assert forwarding_faults(harness) == []
+    assert Counter(harness.rows("SELECT 1 FROM delivery WHERE state = 'sent'")).total() > KILLS
 
 
 @pytest.mark.parametrize("point", SENDING + COMMITTING)
@@ -154,7 +184,7 @@ def test_posts_survive_kills_at_random_moments(tmp_path: Path, nursery: Process)
     with network(tmp_path, 21, "ignores") as social:
         harness = Harness(tmp_path, nursery, social, what="poll")
         lives = harness.random_lives(KILLS, 21, 0.3)
-        harness.live(seconds=60)
+        harness.live(seconds=60 + KILLS)
     assert sum(life.killed for life in lives) >= KILLS / 2
     assert intake_faults(harness, POSTS) == []
 
@@ -164,7 +194,7 @@ def test_posts_survive_a_kill_at_every_point(tmp_path: Path, nursery: Process, p
     with network(tmp_path, 22, "ignores") as social:
         harness = Harness(tmp_path, nursery, social, what="poll")
         lives = [harness.live(kill=f"{point}:{n}") for n in (3, 5, 4)]
-        harness.live(seconds=60)
+        harness.live(seconds=60 + KILLS)
     assert all(life.killed for life in lives)
     assert intake_faults(harness, POSTS) == []
 
@@ -173,5 +203,5 @@ def test_the_harness_catches_a_poller_that_moves_its_cursor_first(tmp_path: Path
     with network(tmp_path, 23, "ignores") as social:
         harness = Harness(tmp_path, nursery, social, what="poll", hand="cursor_first")
         assert harness.live(kill="poll_between:2").killed
-        harness.live(seconds=60)
+        harness.live(seconds=60 + KILLS)
     assert intake_faults(harness, POSTS) != []

@@ -19,7 +19,6 @@ from sources.protocol import Page
 from store import cursors, ledger
 from store.database import Database
 from store.domain.clock import utcnow
-from store.domain.mention import JsonObject
 from store.domain.poll import Rejected
 from tui.cli.call import DONE, FAILED, NOTHING, Call
 from tui.wiring import with_store
@@ -31,10 +30,9 @@ TELL_EVERY = 2.0  # seconds
 @dataclass
 class Rejects:
     """What could not be read, as JSON Lines beside the file, or here where there is no writing there. Private: it holds
-    whatever the file held. Made with the first line."""
+    whatever the file held. Made with the first line; one of an earlier import goes."""
 
     imported: Path
-    anew: bool
     path: Path | None = None
     _file: TextIO | None = field(default=None, repr=False)
 
@@ -56,7 +54,7 @@ class Rejects:
 
     def _open(self) -> TextIO:
         name = f"{self.imported.name}.rejects.jsonl"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | (os.O_TRUNC if self.anew else os.O_APPEND)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_TRUNC
         try:
             self.path = self.imported.with_name(name)
             handle = os.open(self.path, flags, 0o600)
@@ -104,14 +102,17 @@ async def _import(call: Call, db: Database) -> tuple[Counter[str], Rejects]:
     )
     if broken_off:
         call.out.tell(f"going on at line {broken_off.get('line', '?')}, where an earlier import was broken off")
-    rejects, counts, told = Rejects(path, anew=not broken_off), Counter[str](), time.monotonic()
+    rejects, counts, told = Rejects(path), Counter[str](), time.monotonic()
     intake = Intake(db, desk)
-    pages = read_pages(path, args.format or "", now=call.now, network=args.source, bookmark=broken_off or None)
+    bookmark = broken_off or {"begun": call.now.isoformat()}
+    pages = read_pages(path, args.format or "", now=call.now, network=args.source, bookmark=bookmark)
     try:
+        if broken_off.get("begun"):
+            await _kept_so_far(db, args.source, stream, datetime.fromisoformat(broken_off["begun"]), rejects)
         page: Page | None = await asyncio.to_thread(next, pages)
         while page is not None:
             following = await asyncio.to_thread(next, pages, None)
-            bookmark: JsonObject = {} if following is None else page.bookmark or {}
+            bookmark = {} if following is None else page.bookmark or {}
             line = await intake.take(
                 args.source,
                 args.source,
@@ -134,3 +135,10 @@ async def _import(call: Call, db: Database) -> tuple[Counter[str], Rejects]:
     if counts["new"]:
         await issues.refresh(db, desk, now=utcnow())
     return counts, rejects
+
+
+async def _kept_so_far(db: Database, source: str, stream: str, begun: datetime, rejects: Rejects) -> None:
+    """What was broken off may have ended before its rejects were written; the ledger has them all."""
+    for line in reversed(await ledger.lines(db, source=source, since=begun)):
+        for rejected in await ledger.rejected(db, line.id) if line.failed and line.stream == stream else ():
+            rejects.keep(rejected)

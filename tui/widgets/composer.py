@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sources.protocol import Channel
     from tui.shell import Earful
 
-KEEP_SECONDS = 0.5  # after the last key: the draft is in the store
+KEEP_SECONDS = 0.5  # after the first key that is not in the store yet
 COUNT_SECONDS = 0.15
 NETWORK_SECONDS = 5.0
 
@@ -194,12 +194,14 @@ class Composer(Vertical):
     def _changed(self) -> None:
         if not self.is_open:
             return
-        self._stop_timer()
-        if self._kept != self.text:
+        if self._kept == self.text:
+            self._stop_timer()
+        elif self._timer is None:  # not put off by every key: who types without a pause is kept too
             self._timer = self.set_timer(KEEP_SECONDS, self._keep_soon)
         self._count_soon()
 
     def _keep_soon(self) -> None:
+        self._timer = None
         quietly(self, self.keep, "keep", says="the draft is not saved: ")
 
     def _pulsed(self, pulse: Pulse) -> None:
