@@ -61,8 +61,9 @@ class Brought:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Why a mention's mood is a person's: whose word, when, and on which mention; what the reading said."""
+    """Why a mention's mood is a person's: what they said, who, when, on which mention; what the reading said."""
 
+    label: str
     agent: str
     at: datetime
     mention: int | None
@@ -88,22 +89,17 @@ async def add(
     return {row.mention_id: row.id for row in found}
 
 
-async def bring(db: Database, brought: Sequence[Brought]) -> list[int]:
-    """Take over what another desk corrected: the ids of those that are new here."""
+async def bring(db: Database, brought: Sequence[Brought]) -> dict[Brought, int]:
+    """Take over what another desk corrected: those that are new here, with their ids."""
 
-    async def work(connection: AsyncConnection) -> list[int]:
-        fresh = []
+    async def work(connection: AsyncConnection) -> dict[Brought, int]:
+        fresh: dict[Brought, int] = {}
+        c = correction.c
         for each in brought:
-            same = (
-                correction.c.digest == each.digest,
-                correction.c.label == each.label,
-                correction.c.agent == each.agent,
-            )
-            if (await connection.execute(select(correction.c.id).where(*same).limit(1))).first() is None:
+            same = (c.digest == each.digest, c.label == str(each.label), c.agent == each.agent)
+            if (await connection.execute(select(c.id).where(*same).limit(1))).first() is None:
                 row = {name: getattr(each, name) for name in Brought.__slots__}
-                fresh.append(
-                    (await connection.execute(insert(correction).values(row).returning(correction.c.id))).scalar_one()
-                )
+                fresh[each] = (await connection.execute(insert(correction).values(row).returning(c.id))).scalar_one()
         return fresh
 
     return await db.write(work)
@@ -250,7 +246,7 @@ async def in_force(db: Database, after: int = 0) -> list[Correction]:
 async def told(db: Database, mention_id: int) -> Told | None:
     """Whose word a mention's mood is; None where it is the reading's."""
     case = mention.alias()
-    columns = (correction.c.agent, correction.c.at, correction.c.mention_id, case.c.case_id)
+    columns = (correction.c.label, correction.c.agent, correction.c.at, correction.c.mention_id, case.c.case_id)
     held = (correction.c.undone.is_(False), mention.c.id == mention_id, mention.c.corrected_by.is_not(None))
     about = select(*columns).outerjoin(case, case.c.id == correction.c.mention_id)
     own = about.add_columns(correction.c.said, correction.c.score).join(
