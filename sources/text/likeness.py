@@ -17,13 +17,13 @@ from zlib import crc32
 
 from sources.text.grams import ADDRESS
 from sources.text.lexicon import Spoken, lexicon
-from sources.text.valence import shown
+from sources.text.valence import shown, vader_knows
 from store.domain.words import folded_words
 
 T = TypeVar("T")
 NEARLY = 0.85
 LEAST_WORDS = 6  # shorter texts are the same or they are not
-_MOOD = frozenset({"positive", "negative", "negation"})
+_SECTIONS = frozenset({"positive", "negative", "negation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,16 @@ def essence(text: str, language: str) -> Essence | None:
     if len(said) < LEAST_WORDS:
         return Essence(digest, frozenset(), 0)
     grams = {*said, *map(" ".join, pairwise(said))}
-    hits = lexicon(language).find(Spoken.of(text))
-    mood = sorted(f"{hit.section} {hit.words}" for hit in hits if hit.section in _MOOD)
-    return Essence(
-        digest,
-        frozenset(crc32(gram.encode("utf-8", "replace")) for gram in grams),
-        crc32("\n".join([*mood, faces]).encode("utf-8", "replace")),
-    )
+    mood = crc32("\n".join([*_mood(text, language), faces]).encode("utf-8", "replace"))
+    return Essence(digest, frozenset(crc32(gram.encode("utf-8", "replace")) for gram in grams), mood)
+
+
+def _mood(text: str, language: str) -> list[str]:
+    spoken = Spoken.of(text)
+    found = [f"{hit.section} {hit.words}" for hit in lexicon(language).find(spoken) if hit.section in _SECTIONS]
+    if language == "en":
+        found += [word for word in spoken.written if vader_knows(word)]
+    return sorted(found)
 
 
 @dataclass(slots=True)

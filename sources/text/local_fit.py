@@ -78,7 +78,8 @@ def fit(lessons: Sequence[Lesson], others: Sequence[Example]) -> Offsets:
     right = max(RIGHT_A_WRONG_ONE * wrong - (len(lessons) - wrong), len(lessons) / 2)
     beside = sorted(others, key=lambda example: example.digest)[: min(OTHERS, round(right))]
     texts: list[tuple[Example, Chances, float]] = [(each.example, _sure(each.label), 1.0) for each in lessons]
-    texts += [(example, chances(example.leaning), right / len(beside)) for example in beside]
+    weight = min(right / len(beside), RIGHT_A_WRONG_ONE) if beside else 0.0
+    texts += [(example, chances(example.leaning), weight) for example in beside]
     # By digest: an order that hangs on nothing but the texts, and mixes them.
     texts.sort(key=lambda text: (text[0].digest, text[1], text[2]))
     return _descend(texts)
