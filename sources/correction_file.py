@@ -17,7 +17,7 @@ from sources import teaching
 from sources.text import reading
 from sources.text.imprint import imprint
 from sources.text.reading import whole_of
-from store import corrections
+from store import corrected, corrections
 from store.corrections import Brought
 from store.database import Database
 from store.domain.desk import ReadingChoice
@@ -42,7 +42,7 @@ class Arrived:
 async def outgoing(db: Database) -> AsyncIterator[JsonObject]:
     """Those that hold and whose words are here, oldest first."""
     last = 0
-    while chunk := await corrections.in_force(db, last):
+    while chunk := await corrected.in_force(db, last):
         last = chunk[-1].id
         for each in chunk:
             if text := whole_of(each.title, each.text):

@@ -11,8 +11,9 @@ from sources.text.imprint import Imprint
 from sources.text.likeness import Alike, Essence, essence
 from sources.text.local import Layer
 from sources.text.reading import whole_of
-from store import corrections, layers
-from store.corrections import SCORES, Correction
+from store import corrected, layers
+from store.corrected import Correction
+from store.corrections import SCORES
 from store.database import Database
 from store.domain.mention import Reading, SentimentLabel, Taught
 
@@ -31,7 +32,7 @@ class Learnt:
     def __init__(self) -> None:
         self.layer: Layer | None = None
         self._alike: Alike[Word] = Alike()
-        self._mark: corrections.Mark = (0, 0, 0)
+        self._mark: corrected.Mark = (0, 0, 0)
         self._known: dict[int, tuple[Essence, Word]] = {}
 
     async def refresh(self, db: Database) -> None:
@@ -39,10 +40,10 @@ class Learnt:
         if await layers.number(db) != (self.layer.number if self.layer else 0):
             stored = await layers.current(db)
             self.layer = Layer.unpacked(stored.body, stored.id) if stored else None
-        mark = await corrections.mark(db)
+        mark = await corrected.mark(db)
         if mark != self._mark:
             held: dict[int, Correction] = {}
-            while chunk := await corrections.in_force(db, max(held, default=0)):
+            while chunk := await corrected.in_force(db, max(held, default=0)):
                 held |= {each.id: each for each in chunk}
             fresh = [each for number, each in held.items() if number not in self._known]
             self._known = {number: known for number, known in self._known.items() if number in held}

@@ -11,8 +11,8 @@ from sources.text.local import Layer
 from sources.text.names import without
 from sources.text.reading import whole_of
 from sources.text.sentiment import LEARNT, LEXICON, MODEL, Sentiment, sentiment, why
-from store import corrections
-from store.corrections import Told
+from store import corrected
+from store.corrected import Told
 from store.database import Database
 from store.domain.desk import ReadingChoice
 from store.domain.mention import Mention
@@ -44,7 +44,7 @@ async def moods(db: Database, choice: ReadingChoice, mentions: Iterable[Mention]
     found: dict[int, Mood] = {}
     for mention in mentions:
         if mention.deleted_at is None and not mention.ours:
-            told = await corrections.told(db, mention.id)
+            told = await corrected.told(db, mention.id)
             found[mention.id] = await asyncio.to_thread(_mood, mention, choice, learnt.layer, told)
     return found
 

@@ -15,8 +15,8 @@ from sources.text.likeness import Essence, essence, same
 from sources.text.local import Layer, Offsets
 from sources.text.local_fit import LEAST, OTHERS, Lesson, Outcome, fit, outcome
 from sources.text.reading import whole_of
-from store import alike, corrections, layers, mentions
-from store.corrections import Correction
+from store import alike, corrected, corrections, layers, mentions
+from store.corrected import Correction
 from store.database import Database
 from store.domain.desk import ReadingChoice
 from store.domain.words import folded_words
@@ -45,11 +45,11 @@ class Lessons:
     layer: int
 
 
-async def spread(db: Database, corrected: Mapping[int, int], *, now: datetime) -> int:
+async def spread(db: Database, by_mention: Mapping[int, int], *, now: datetime) -> int:
     """Bring a person's word from mentions (number -> correction) to all stored ones that say the same or nearly: the
     newest 2,000 that are likely to, a few in a transaction. Returns how many got it."""
     count = 0
-    for number, correction in corrected.items():
+    for number, correction in by_mention.items():
         mention = await mentions.get(db, number)
         text = whole_of(mention.title, mention.text)
         known = essence(text, mention.language)
@@ -79,7 +79,7 @@ async def teach(db: Database, choice: ReadingChoice, *, agent: str, now: datetim
     """Fit a layer to all corrections and put it in force. A language is left as it is read without one where there are
     too few corrections, or where the layer reads those that it has not seen no better."""
     held: list[Correction] = []
-    while chunk := await corrections.in_force(db, held[-1].id if held else 0):
+    while chunk := await corrected.in_force(db, held[-1].id if held else 0):
         held += chunk
     lessons, wordless = await asyncio.to_thread(_lessons, held, choice)
     learned, offsets = [], {}

@@ -19,12 +19,12 @@ def mood_lines(mood: Mood) -> Iterator[str]:
     """What reads it and how, the words that moved it, what was taught, whose word holds."""
     read = mood.read
     yield f"{SENTIMENT[read.label]} {read.label} ({read.score:+.2f}) by {ENGINES[mood.engine]}" + (
-        f" and what you taught (layer {mood.layer})" if mood.layer else ""
+        f" and what was taught (layer {mood.layer})" if mood.layer else ""
     )
     yield from _words("words", mood.words) if mood.words else ("words: none that weighs",)
     if mood.layer:
         yield from _words("taught", mood.taught)
-        yield f"taught: {mood.leans:+.2f} on every text of this language"
+        yield f"and {mood.leans:+.2f} on every text of this language"
     if mood.but:
         yield f"names without a mood: {', '.join(mood.but)}"
     if mood.told is not None:

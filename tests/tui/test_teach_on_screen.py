@@ -14,10 +14,6 @@ from tui.modals.mood import MoodScreen
 SAID = "the app is down again and nobody at support answers"
 
 
-def labels_by_words(found: list[dict[str, object]]) -> dict[str, str]:
-    return {str(each["text"]): each["sentiment"]["label"] for each in found}  # type: ignore[index]
-
-
 async def test_a_key_corrects_tells_how_many_say_the_same_and_undo_takes_it_back(tmp_path: Path) -> None:
     path = tmp_path / "earful.db"
     await seed(path, [SAID, f"@acme {SAID.title()}!", "thank you"])
@@ -48,16 +44,13 @@ def test_the_shell_corrects_learns_tells_why_and_exchanges(tmp_path: Path) -> No
     )
     ids = [str(number) for number in line.new_cases]
     assert earful("teach").code == 3
-    assert earful("correct", ids[0], "glad").code == 2
     corrected = earful("correct", *ids[:6], "positive", "--json")
     assert "and 1 more" in corrected.narration
     assert {each["sentiment"]["label"] for each in corrected.records} == {"positive"}
-    assert labels_by_words(earful("inbox", "--json").records)["THE A of acme is SICK, dude http://acme.example"] == (
-        "positive"
-    )
-    why = earful("show", ids[6], "--why", "--json").record["messages"][0]["sentiment"]["why"]
+    feeling = earful("show", ids[6], "--why", "--json").record["messages"][0]["sentiment"]
+    why = feeling["why"]
+    assert feeling["label"] == "positive"
     assert (why["corrected"]["by"], why["corrected"]["case"], why["engine"]) == ("ana", int(ids[0]), "model")
-    assert "ana said positive" in earful("show", ids[6], "--why").data
 
     tried = earful("teach", "--dry-run", "--json").record
     assert (tried["language"], tried["corrections"], tried["layer"]) == ("en", 6, None)
@@ -73,9 +66,6 @@ def test_the_shell_corrects_learns_tells_why_and_exchanges(tmp_path: Path) -> No
     other = Earful(tmp_path)
     other.store = tmp_path / "other.db"
     assert other("teach", "--import", "c.jsonl", "--json").record["new"] == 6
-    assert other("teach", "--import", "c.jsonl", "--json").record["new"] == 0
-    assert other("teach", "--dry-run", "--json").record["corrections"] == 6
-    assert other("teach", "--undo").code == 3
     (tmp_path / "bad.jsonl").write_text('{"text": "x"}\n', encoding="utf-8")
     refused = other("teach", "--import", "bad.jsonl")
     assert (refused.code, "line 1" in refused.narration) == (2, True)
