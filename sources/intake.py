@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sources import rules
+from sources.learnt import Learnt
 from sources.protocol import Page
 from sources.stopping import to_the_end
 from sources.text import clean, match, phrases, reading
@@ -59,6 +60,7 @@ class Intake:
         self._rules = [(rule, match.compile(rule.when)) for rule in (rules.parse(rule, desk) for rule in desk.rules)]
         self._known = False
         self._landed, self._settle_at = 0, A_BURST
+        self._learnt = Learnt()
 
     def read(self, new: NewMention, *, source: str = "", lands: bool = False) -> ReadMention:
         """Clean, read and match one mention. Pure; runs in a thread. `lands`: also without a match (import)."""
@@ -79,6 +81,7 @@ class Intake:
 
         Being cancelled leaves either nothing or the whole page with its rules. Raises StoreError.
         """
+        await self._learnt.refresh(self._db)
         read = await self._read_all(page.mentions, source, utcnow(), lands)
         to_store = PageToStore(
             source=source,
@@ -155,8 +158,14 @@ class Intake:
     def _read(self, new: NewMention, source: str, lands: bool) -> tuple[ReadMention, list[rules.ParsedRule]]:
         title, text = clean.clean(new)
         read = reading.read(
-            title, text, hint=new.language_hint, followers=new.author.followers, choice=self._desk.reading
+            title,
+            text,
+            hint=new.language_hint,
+            followers=new.author.followers,
+            choice=self._desk.reading,
+            layer=self._learnt.layer,
         )
+        read, taught = self._learnt.told(title, text, read)
         item = ReadMention(
             new=new,
             text=text,
@@ -166,6 +175,7 @@ class Intake:
             watches=(),
             lands=lands or new.direct,
             reading=read,
+            taught=taught,
         )
         document = match.document(item, source=source)
         watches = tuple(watch.name for watch, matches in self._watches if matches(document))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from sources.learnt import Learnt
 from sources.text import match, reading
 from store import rereading
 from store.database import Database
@@ -38,15 +39,18 @@ async def reread(
     asked: str = "",
     tell: Callable[[Progress], None] = lambda so_far: None,
 ) -> Progress:
-    """Read again what was written `since`. `asked` names the request: the same one, of the same analysis and watches,
-    goes on where it was broken off. Raises BadInput for a watch that does not parse, StoreError."""
+    """Read again what was written `since`. `asked` names the request: the same one, of the same analysis, layer and
+    watches, goes on where it was broken off. Raises BadInput for a watch that does not parse, StoreError."""
     watches = [(watch.name, match.of_watch(watch)) for watch in desk.watches]
-    name = hashlib.sha256(repr((reading.VERSION, desk.reading, desk.watches, asked)).encode()).hexdigest()[:16]
+    learnt = Learnt()
+    await learnt.refresh(db)
+    layer = learnt.layer.number if learnt.layer else 0
+    name = hashlib.sha256(repr((reading.VERSION, desk.reading, layer, desk.watches, asked)).encode()).hexdigest()[:16]
     place = await rereading.place(db, name, now=now)
     so_far = Progress(whole=await rereading.count(db, since))
     so_far.read = so_far.whole - await rereading.count(db, since, after=place.after) if place.after else 0
     while chunk := await rereading.chunk(db, place, since):
-        news = await asyncio.to_thread(_read, chunk, watches, desk.reading, now)
+        news = await asyncio.to_thread(_read, chunk, watches, desk.reading, learnt, now)
         place = place.behind(chunk[-1].id)
         changed, marked = await step(db, partial(rereading.write, news=news, place=place, now=now))
         so_far.read += len(chunk)
@@ -57,15 +61,25 @@ async def reread(
 
 
 def _read(
-    chunk: Sequence[Mention], watches: Sequence[tuple[str, match.Matcher]], choice: ReadingChoice, now: datetime
+    chunk: Sequence[Mention],
+    watches: Sequence[tuple[str, match.Matcher]],
+    choice: ReadingChoice,
+    learnt: Learnt,
+    now: datetime,
 ) -> list[tuple[Mention, Reread]]:
     """The language that a near tie was settled for stays."""
     found = []
     for mention in chunk:
         read = reading.read(
-            mention.title, mention.text, hint=mention.language, followers=mention.author.followers, choice=choice
+            mention.title,
+            mention.text,
+            hint=mention.language,
+            followers=mention.author.followers,
+            choice=choice,
+            layer=learnt.layer,
         )
+        _, taught = learnt.told(mention.title, mention.text, read)
         document = match.stored(mention, now=now, read=read)
         names = {name for name, matches in watches if matches(document)}
-        found.append((mention, Reread(read, frozenset(names), frozenset(name for name, _ in watches))))
+        found.append((mention, Reread(read, frozenset(names), frozenset(name for name, _ in watches), taught)))
     return found

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import raws, search
+from store import corrections, raws, search
 from store.chunks import chunks
 from store.domain.mention import ReadMention
 from store.tables import mention, mention_raw, mention_version, mention_watch
@@ -70,6 +70,9 @@ async def apply(
             for stored, item in rewritten
         ],
     )
+    await corrections.forget(connection, [stored.id for stored, _ in rewritten])
+    told = {stored.id: item.taught for stored, item in rewritten if item.taught is not None}
+    await corrections.taught(connection, told, now=now)
     heard = [(stored.id, item.watches) for stored, item in rewritten if item.watches]
     for some in chunks(row_id for row_id, _ in heard):
         await connection.execute(delete(mention_watch).where(mention_watch.c.mention_id.in_(some)))
@@ -107,6 +110,7 @@ async def remove(connection: AsyncConnection, network: str, external_ids: Iterab
         await connection.execute(empty.values(text="", title="", reasons=[], deleted_at=now))
         for table in (mention_raw, mention_version):
             await connection.execute(delete(table).where(table.c.mention_id.in_(ids)))
+        await corrections.forget(connection, ids)
         await search.forget(connection, ids)
     return [case_id for case_id in dict.fromkeys(gone.values()) if case_id is not None]
 

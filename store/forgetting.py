@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Table, bindparam, case, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import changes, erased, search
+from store import changes, corrections, erased, search
 from store.domain.case import FINISHED, CaseStatus
 from store.domain.delivery import SETTLED, DeliveryKind, DeliveryState
 from store.domain.mention import JsonObject
@@ -24,7 +24,7 @@ from store.tables import attempt, cases, delivery, draft, journal, mention, ment
 
 GONE = "[erased]"
 KEPT_OF_A_JOURNAL = frozenset({"reason"})  # words whose being there still tells something
-DROPPED_OF_A_JOURNAL = frozenset({"delivery", "mute", "note"})  # what undo and redo would bring back
+DROPPED_OF_A_JOURNAL = frozenset({"correction", "delivery", "mute", "note"})  # what undo and redo would bring back
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class Papers:
 
 
 async def words(connection: AsyncConnection, ids: Sequence[int], *, now: datetime) -> tuple[int, int]:
-    """Words, titles, addresses, ids, raw items, versions and the index of these mentions: (versions, raw items) that
-    went. Their ids stay as fingerprints: no source brings them back."""
+    """Words, titles, addresses, ids, raw items, versions, corrections and the index of these mentions: (versions, raw
+    items) that went. Their ids stay as fingerprints: no source brings them back."""
     columns = (mention.c[name] for name in ("id", "network", "external_id", "thread", "ours", "deleted_at"))
     rows = (await connection.execute(select(*columns).where(mention.c.id.in_(ids)))).all()
     theirs = [row for row in rows if not row.external_id.startswith(erased.MARK)]
@@ -76,6 +76,7 @@ async def words(connection: AsyncConnection, ids: Sequence[int], *, now: datetim
         await connection.execute(
             update(mention).where(mention.c.id == bindparam("row_id")).values(values | empty), named
         )
+    await corrections.forget(connection, ids)
     versions = await _drop(connection, mention_version, ids)
     raws = await _drop(connection, mention_raw, ids)
     await search.forget(connection, ids)

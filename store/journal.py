@@ -1,8 +1,8 @@
 """The journal: every action with who, when, before and after. Undo reads it.
 
 `before` and `after` of an entry hold what changed of one case: columns of `cases` by their names, and besides
-`tags` (the whole list), `note` (its id), `sentiment` (of one mention), `delivery` (its id and undo window in seconds),
-`mute` (what is muted). null is "not there".
+`tags` (the whole list), `note` (its id), `sentiment` (of one mention), `correction` (its id), `delivery` (its id and
+undo window in seconds), `mute` (what is muted). null is "not there".
 """
 
 from __future__ import annotations

@@ -11,7 +11,21 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import authors, changes, cursors, edits, erased, issues, ledger, mutes, raws, search, unmatched, watches
+from store import (
+    authors,
+    changes,
+    corrections,
+    cursors,
+    edits,
+    erased,
+    issues,
+    ledger,
+    mutes,
+    raws,
+    search,
+    unmatched,
+    watches,
+)
 from store.casefiles import CaseFile, CaseFiles
 from store.chunks import chunks
 from store.database import Database
@@ -244,6 +258,8 @@ async def _insert(
         connection,
         [(issue_id, item.new.created_at) for item in theirs if (issue_id := issue_of[_key(item)]) is not None],
     )
+    told = {ids[_key(item)]: item.taught for item in theirs if item.taught is not None}
+    await corrections.taught(connection, told, now=now)
     await raws.keep(connection, {ids[_key(each.item)]: each.item.new.raw for each in joined})
     await search.add(connection, [(ids[_key(each.item)], each.item.title, each.item.text) for each in joined])
     return ids

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import Select, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import changes, mentions
+from store import changes, corrections, mentions
 from store import watches as watch_names
 from store.database import Database
 from store.dialects import dialect_of
-from store.domain.mention import Mention, Reading
+from store.domain.mention import Mention, Reading, Taught
 from store.tables import cursor, mention, mention_watch
 
 A_CHUNK = 50
@@ -36,11 +36,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """`watches` are those that match now, out of `tried`; marks of others stay."""
+    """`watches` are those that match now, out of `tried`; marks of others stay. `taught`: it says the same as a
+    corrected one; sentiment and score of the reading are the reading's own all the same."""
 
     reading: Reading
     watches: frozenset[str]
     tried: frozenset[str]
+    taught: Taught | None = None
 
 
 async def place(db: Database, name: str, *, now: datetime) -> Place:
@@ -91,6 +93,7 @@ async def write(
     if rows:
         values: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "row_id"}
         await connection.execute(update(mention).where(mention.c.id == bindparam("row_id")).values(values), rows)
+    await _corrected(connection, same, {row.id for row in stored.values() if row.corrected_by is not None}, now=now)
     marked = await _mark(connection, same)
     touched = marked | {row["row_id"] for row in rows}
     case_ids = [old.case_id for old, _ in same if old.id in touched and old.case_id is not None]
@@ -126,6 +129,17 @@ async def _mark(connection: AsyncConnection, news: Sequence[tuple[Mention, Rerea
         pair = (mention_watch.c.mention_id == bindparam("m"), mention_watch.c.watch_id == bindparam("w"))
         await connection.execute(delete(mention_watch).where(*pair), [{"m": m, "w": w} for m, w in loses])
     return {number for number, _ in (*gains, *loses)}
+
+
+async def _corrected(
+    connection: AsyncConnection, news: Sequence[tuple[Mention, Reread]], held: set[int], *, now: datetime
+) -> None:
+    """What the reading says of those whose mood is a person's is kept for the undo; a person's word on the same words
+    reaches those that it has not reached yet."""
+    readings = [(old.id, str(new.reading.sentiment), new.reading.score) for old, new in news if old.id in held]
+    await corrections.reread(connection, readings)
+    told = {old.id: new.taught for old, new in news if new.taught is not None and old.id not in held}
+    await corrections.taught(connection, told, now=now)
 
 
 def _columns(old: Mention, said: Reading | Mention, *, corrected: bool) -> dict[str, Any]:

@@ -183,6 +183,47 @@ mention = Table(
     ),
 )
 
+# A person's word on the mood of a mention, and what the reading had said. One that came from another desk has no
+# mention here and brings what learning needs of its text as numbers.
+correction = Table(
+    "correction",
+    metadata,
+    key(),
+    Column("mention_id", ForeignKey("mention.id", ondelete="CASCADE"), index=True),  # a mention's own corrections
+    Column("digest", Text, nullable=False, server_default="", index=True),  # of the words, from another desk: once each
+    Column("numbers", LargeBinary),
+    Column("language", Text, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("undone", Boolean, nullable=False, server_default=false()),
+)
+
+# Mentions that say the same as a corrected one, with what the reading says of them.
+correction_alike = Table(
+    "correction_alike",
+    metadata,
+    Column("correction_id", ForeignKey("correction.id", ondelete="CASCADE"), primary_key=True),
+    Column("mention_id", ForeignKey("mention.id", ondelete="CASCADE"), primary_key=True),
+    Column("said", Text, nullable=False),
+    Column("score", Float, nullable=False),
+    Index("correction_alike_by_mention", "mention_id"),  # what holds for a mention now
+)
+
+# The local layers of the reading, the newest that is not undone in force, see sources.text.local.
+layer = Table(
+    "layer",
+    metadata,
+    key(),
+    Column("at", UtcDateTime, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("corrections", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("undone", Boolean, nullable=False, server_default=false()),
+)
+
 mention_raw = Table(
     "mention_raw",
     metadata,

@@ -145,6 +145,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("filter", "\\", "filter", "filter", "search in this view", INBOX, "Look"),
     Action("order", "!", "urgent_first", "urgent first", "the most urgent first, or the newest again", INBOX, "Look"),
     Action("author", "p", "person", "person", "all cases of this author", DESK, "Look"),
+    Action(
+        "case.mood", "w", "mood", "why this mood", "the words that moved the mood, and whose word it is", DESK, "Look"
+    ),
     Action("case.facts", "i", "facts", "facts", "author, exact times, journal: show or hide", CASE, "Look", footer=7),
     Action("thread.fold", "T", "fold", "unfold", "unfold a long text, fold it again", CASE, "Look"),
     Action("link.show", "v", "link", "show link", "show where the post is", DESK, "Look"),

@@ -6,8 +6,11 @@ too; a deed holds the keyboard until its result is on screen, so that the next k
 
 from __future__ import annotations
 
-from collections.abc import Collection, Coroutine
+import asyncio
+from collections.abc import Collection, Coroutine, Mapping
 from datetime import UTC, datetime
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from store.domain import action as act
@@ -16,7 +19,10 @@ from store.domain.errors import BadInput, Conflict
 from tui import choices, clipboard, links
 from tui.modals.confirm import ConfirmScreen
 from tui.modals.form import Field, FormScreen
+from tui.modals.mood import MoodScreen
 from tui.modals.pick import PickScreen
+from tui.moods import mood_lines
+from tui.quiet import quietly
 from tui.screens import make
 
 if TYPE_CHECKING:
@@ -79,6 +85,9 @@ class Deeds:
             self.app.last_deed = (action, done)
         what = "" if len(result.cases) == 1 else f"{len(result.cases):,} cases "
         self.app.say(f"{what}{done} · {self.app.key_of('undo')} undoes")
+        if result.corrections:
+            spread = partial(self._spread, result.corrections, done)
+            quietly(self.app, spread, f"spread {result.batch}", says="what says the same was not corrected: ")
         await self.acted(result.cases)
 
     def _row(self) -> InboxRow | None:
@@ -166,6 +175,31 @@ class Deeds:
         label = await self.app.ask(PickScreen("Sentiment", choices.SENTIMENTS))
         if label:
             await self._deed(act.CorrectSentiment(label), f"sentiment {label}")
+
+    async def _spread(self, corrected: Mapping[int, int], done: str) -> None:
+        """Behind the screen: the same word for what says the same."""
+        teaching = await asyncio.to_thread(import_module, "sources.teaching")
+        count = await teaching.spread(await self.app.database(), corrected, now=datetime.now(UTC))
+        if count:
+            self.app.say(f"{done}, and {count:,} more like it · {self.app.key_of('undo')} undoes")
+
+    def action_mood(self) -> None:
+        self._begin(self._mood())
+
+    async def _mood(self) -> None:
+        """Of the newest word of theirs, which is the one that a correction is about."""
+        if (row := self._row()) is None:
+            return
+        from store import cases
+
+        mood = await asyncio.to_thread(import_module, "sources.mood")
+        database = await self.app.database()
+        theirs = [mention for mention in (await cases.get(database, row.id)).mentions if not mention.ours]
+        found = await mood.moods(database, self.app.settings.desk.reading, theirs[-1:])
+        if not found:
+            self.app.say("there are no words to read")
+        elif await self.app.ask(MoodScreen(list(mood_lines(*found.values())))):
+            await self._sentiment()
 
     def action_mute(self) -> None:
         self._begin(self._mute())

@@ -23,6 +23,7 @@ from store.domain.desk import (
 )
 from store.domain.errors import BadInput, EarfulError
 from store.domain.query import Node
+from store.domain.words import folded_words
 from tui.toml_table import Table
 
 PRESETS = ("default", "mutt", "gmail", "linear")
@@ -205,10 +206,14 @@ def _reading(table: Table) -> ReadingChoice:
         sentiment=table.choice("sentiment", usual.sentiment, ("model", "lexicon")),
         engine=table.choice("engine", usual.engine, ("words", "langdetect")),
         languages=table.texts("languages"),
+        names=table.texts("names"),
     )
     for index, code in enumerate(choice.languages):
         if code not in KNOWN:
             table.problem("languages", f"`{code}` is no language that earful can tell, such as en, de or ro", index)
+    for index, name in enumerate(choice.names):
+        if not folded_words(name):
+            table.problem("names", f"`{name}` has no word; give a name such as War Zone", index)
     table.close()
     return choice
 

@@ -3,15 +3,17 @@
 Two ways. "model", as usual: a linear model of n-grams, word lists, faces and, in English, VADER, learnt from labelled
 posts of nine languages (docs/reading.md has its card). "lexicon": the word lists alone, on VADER's scale; so are read
 all other languages, and those without a word list by their emoji only: that is mostly neutral, and honest.
+On top of either a layer that was fitted to the desk's own corrections may say more (`sources.text.local`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import exp, sqrt
+from math import atanh, exp, sqrt
 
 from sources.text.lexicon import Hit, Spoken, lexicon
+from sources.text.local import Layer, Pair, chances
 from sources.text.signals import NAMES, signals
 from sources.text.valence import NORMAL, bounded, felt, shown, vader
 from sources.text.weights import weights
@@ -24,6 +26,7 @@ LEARNT = ("en", "de", "it", "fr", "es", "pt", "ro", "hu", "vi")
 LISTS = {"ro": 1.0, "hu": 1.0, "vi": 0.5}
 # Vietnamese was learnt without neutral texts: neutral is where no side leads by this, with words of feeling or not.
 UNSURE, UNSAID = 0.05, 0.4
+STEEP = 4.0  # what a valence of 1 is worth as a leaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +37,33 @@ class Sentiment:
     score: float
 
 
-def sentiment(text: str, language: str, engine: str = MODEL) -> Sentiment:
+def sentiment(text: str, language: str, engine: str = MODEL, layer: Layer | None = None) -> Sentiment:
     spoken = Spoken.of(text)
-    return weigh(spoken, language, lexicon(language).find(spoken), engine)
+    return weigh(spoken, language, lexicon(language).find(spoken), engine, layer)
 
 
-def weigh(spoken: Spoken, language: str, hits: list[Hit], engine: str = MODEL) -> Sentiment:
+def weigh(spoken: Spoken, language: str, hits: list[Hit], engine: str = MODEL, layer: Layer | None = None) -> Sentiment:
     """The same for a text whose entries are already found."""
-    if engine == LEXICON or language not in LEARNT or not spoken.words:
+    if layer is not None and layer.knows(language, engine):
+        less, more = leaning(spoken, language, hits, engine)
+        moved = layer.of_text(spoken.text, language)
+        return _felt((less + moved[0], more + moved[1]))
+    if _by_lists_only(spoken, language, engine):
         return _by_lists(spoken, language, hits)
     return _by_model(spoken, language, hits)
+
+
+def leaning(spoken: Spoken, language: str, hits: list[Hit], engine: str = MODEL) -> Pair:
+    """How much speaks for negative and for positive over neutral, on one scale for every language and engine: above
+    zero, and above the other, is what `weigh` says without a layer."""
+    if _by_lists_only(spoken, language, engine):
+        score = _by_lists(spoken, language, hits).score
+        return -STEEP * (score + THRESHOLD), STEEP * (score - THRESHOLD)
+    negative, positive, least = _by_weights(spoken, language, hits)
+    if language != "vi":
+        return negative, positive
+    lead, line = positive - negative, 2 * atanh(least)
+    return -lead - line, lead - line
 
 
 def why(text: str, language: str, engine: str = MODEL) -> list[tuple[str, float]]:
@@ -76,23 +96,37 @@ def _by_lists(spoken: Spoken, language: str, hits: list[Hit]) -> Sentiment:
 
 
 def _by_model(spoken: Spoken, language: str, hits: list[Hit]) -> Sentiment:
+    negative, positive, least = _by_weights(spoken, language, hits)
+    if language != "vi":
+        return _felt((negative, positive))
+    top = max(negative, positive)
+    less, more = exp(negative - top), exp(positive - top)
+    score = (more - less) / (more + less)
+    if abs(score) < least:
+        return Sentiment(SentimentLabel.NEUTRAL, round(score, 4))
+    return Sentiment(SentimentLabel.POSITIVE if score > 0 else SentimentLabel.NEGATIVE, round(score, 4))
+
+
+def _by_weights(spoken: Spoken, language: str, hits: list[Hit]) -> tuple[float, float, float]:
+    """Negative and positive over neutral; in Vietnamese, which has no weight for neutral, the least score of a mood."""
     model = weights()
     values = signals(spoken, language, hits)
     negative, positive = model.of_signals(values, language)
     listed = LISTS.get(language, 0.0) * values[NAMES.index("valence and faces")]
-    negative, positive = negative - listed, positive + listed
     less, more = model.of_text(spoken.text, language)
-    negative, positive = negative + less, positive + more
-    # Neutral has the weight exp(0); Vietnamese has none of it, the line is drawn on the score instead.
-    top = max(negative, positive, 0.0)
-    less, more = exp(negative - top), exp(positive - top)
-    score = (more - less) / (more + less + (0.0 if language == "vi" else exp(-top)))
-    least = UNSURE if any(values[:3]) else UNSAID
-    sure = abs(score) >= least if language == "vi" else max(negative, positive) > 0
-    if not sure:
-        return Sentiment(SentimentLabel.NEUTRAL, round(score, 4))
-    label = SentimentLabel.POSITIVE if positive > negative else SentimentLabel.NEGATIVE
-    return Sentiment(label, round(score, 4))
+    return negative - listed + less, positive + listed + more, UNSURE if any(values[:3]) else UNSAID
+
+
+def _felt(leaning: Pair) -> Sentiment:
+    less, _, more = chances(leaning)
+    score = round(more - less, 4)
+    if max(leaning) <= 0:
+        return Sentiment(SentimentLabel.NEUTRAL, score)
+    return Sentiment(SentimentLabel.POSITIVE if leaning[1] > leaning[0] else SentimentLabel.NEGATIVE, score)
+
+
+def _by_lists_only(spoken: Spoken, language: str, engine: str) -> bool:
+    return engine == LEXICON or language not in LEARNT or not spoken.words
 
 
 def _valences(spoken: Spoken, hits: list[Hit]) -> Iterator[tuple[str, float]]:

@@ -58,6 +58,11 @@ def vader(text: str) -> dict[str, float]:
     return scores
 
 
+def vader_knows(word: str) -> bool:
+    """Whether an English word in small letters has a feeling for VADER."""
+    return word in _vader().lexicon
+
+
 @lru_cache(maxsize=1)
 def _vader() -> Any:
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -39,7 +39,8 @@ Target = tuple[int, int | None]  # (case id, version seen or None)
 
 @dataclass(frozen=True, slots=True)
 class Acted:
-    """`batch` undoes it. `cases` maps case id to its new version; `deliveries` are ids of what went to the outbox.
+    """`batch` undoes it. `cases` maps case id to its new version; `deliveries` are ids of what went to the outbox,
+    `corrections` maps a corrected mention to the id of its correction.
 
     A case that already was as the action wants it is not in `cases`; where that is so of all, `batch` is 0.
     """
@@ -47,6 +48,7 @@ class Acted:
     batch: int
     cases: dict[int, int]
     deliveries: tuple[int, ...] = ()
+    corrections: Mapping[int, int] = field(default_factory=dict)
 
 
 async def act(db: Database, targets: Sequence[Target], action: Action, *, agent: str, now: datetime) -> Acted:
@@ -84,7 +86,12 @@ async def act_in(
         change.set(decide(change.standing, action, agent=agent))
     sent = await _besides(connection, decided, action, agent=agent, now=now)
     batch, versions = await commit(connection, decided, WORDS[type(action)], agent=agent, now=now)
-    return Acted(batch, versions, tuple(sent))
+    corrected = {
+        change.after["sentiment"]["mention"]: change.after["correction"]
+        for change in decided
+        if "correction" in change.after
+    }
+    return Acted(batch, versions, tuple(sent), corrected)
 
 
 async def commit(
@@ -110,7 +117,7 @@ async def _besides(
             await effects.note(connection, decided, action, agent=agent, now=now)
             await drafts.remove(connection, [change.standing.id for change in decided], agent, "note")
         case CorrectSentiment():
-            await effects.correct(connection, decided, action, agent=agent)
+            await effects.correct(connection, decided, action, agent=agent, now=now)
         case Reply():
             await drafts.remove(connection, [change.standing.id for change in decided], agent, "reply")
             return await effects.send(connection, decided, action, agent=agent, now=now)

@@ -11,7 +11,7 @@ from uuid import NAMESPACE_OID, uuid5
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import outbound
+from store import corrections, outbound
 from store.chunks import chunks
 from store.domain.action import AddNote, CorrectSentiment, Escalate, Forward, Reply, Tag
 from store.domain.delivery import DeliveryKind
@@ -23,7 +23,6 @@ from store.outbound import Outgoing
 from store.tables import author, case_tag, mention
 from store.tables import note as notes
 
-SCORES = {"positive": 1.0, "neutral": 0.0, "negative": -1.0}  # a person's word is certain
 NOTHING_OF_THEIRS = "case {}: there is no word of theirs left"
 
 
@@ -71,16 +70,26 @@ async def note(
 
 
 async def correct(
-    connection: AsyncConnection, decided: Sequence[Change], action: CorrectSentiment, *, agent: str
+    connection: AsyncConnection, decided: Sequence[Change], action: CorrectSentiment, *, agent: str, now: datetime
 ) -> None:
+    """The person's word on the newest mention of theirs, kept as a correction that the reading learns from."""
     newest = await _newest(connection, decided)
-    for change in decided:
-        row = newest[change.standing.id]
-        before = sentiment_of(row)
-        after = {"mention": row.id, "sentiment": action.label, "score": SCORES[action.label], "corrected_by": agent}
-        if row.corrected_by is None or row.sentiment != action.label:
-            change.keep("sentiment", before, after)
-    await write_sentiments(connection, [change.after["sentiment"] for change in decided if "sentiment" in change.after])
+    other = [
+        (change, row)
+        for change in decided
+        for row in (newest[change.standing.id],)
+        if row.corrected_by is None or row.sentiment != action.label
+    ]
+    if not other:
+        return
+    rows = [row for _, row in other]
+    numbers = await corrections.add(connection, rows, action.label, agent=agent, now=now)
+    score = corrections.SCORES[action.label]
+    for change, row in other:
+        after = {"mention": row.id, "sentiment": action.label, "score": score, "corrected_by": agent}
+        change.keep("sentiment", sentiment_of(row), after)
+        change.keep("correction", None, numbers[row.id])
+    await write_sentiments(connection, [change.after["sentiment"] for change, _ in other])
 
 
 def sentiment_of(row: Any) -> JsonObject:

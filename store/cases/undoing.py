@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import journal, outbound
+from store import corrections, journal, outbound
 from store.cases import effects
 from store.cases.acting import commit
 from store.chunks import chunks
@@ -139,6 +139,7 @@ async def _reverse(
     await _tags_back(connection, done)
     await _notes_back(connection, done)
     await _sentiments_back(connection, done)
+    await _corrections_back(connection, done, now=now)
     await _mutes_back(connection, done, agent=agent, now=now)
     text = await _deliveries_back(connection, done, now=now)
     batch, versions = await commit(connection, changes, word, agent=agent, now=now)
@@ -196,6 +197,16 @@ async def _sentiments_back(connection: AsyncConnection, done: Sequence[JournalEn
             elif now != entry.before["sentiment"]:
                 raise Conflict(f"case {entry.case_id}: its sentiment was changed since and is now {row.sentiment}")
     await effects.write_sentiments(connection, back)
+
+
+async def _corrections_back(connection: AsyncConnection, done: Sequence[JournalEntry], *, now: datetime) -> None:
+    """With a correction goes what it moved: the mentions that say the same."""
+    which = {
+        entry.after["correction"] or entry.before["correction"]: entry.before["correction"] is None
+        for entry in done
+        if "correction" in entry.after
+    }
+    await corrections.undone(connection, which, now=now)
 
 
 async def _mutes_back(connection: AsyncConnection, done: Sequence[JournalEntry], *, agent: str, now: datetime) -> None:

@@ -88,11 +88,13 @@ class MailServer:
 @dataclass(frozen=True, slots=True)
 class ReadingChoice:
     """How mentions are read. `sentiment` is "model" or "lexicon", `engine` tells languages: "words" or "langdetect".
-    `languages` are the only ones in question, ISO 639-1; empty means all."""
+    `languages` are the only ones in question, ISO 639-1; empty means all. `names` carry no mood, whatever their words
+    mean ("War Zone")."""
 
     sentiment: str = "model"
     engine: str = "words"
     languages: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,11 +81,21 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Taught:
+    """That a person corrected the same words: by which correction, and what the reading said of these."""
+
+    correction: int
+    sentiment: SentimentLabel
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class ReadMention:
     """A new mention after cleaning, matching and reading: ready to be stored.
 
     `watches` are the names of the watches that matched; `lands` is false where none did and nothing else brings it in
-    (it is then only looked up, and counted as unmatched).
+    (it is then only looked up, and counted as unmatched). Where it is `taught`, sentiment and score of the reading are
+    the person's.
     """
 
     new: NewMention
@@ -97,6 +107,7 @@ class ReadMention:
     lands: bool
     reading: Reading
     phrases: tuple[str, ...] = ()
+    taught: Taught | None = None
 
 
 @dataclass(frozen=True, slots=True)

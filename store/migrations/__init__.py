@@ -56,8 +56,38 @@ async def _wait_since(connection: AsyncConnection) -> None:
     await run(connection, "DROP INDEX ix_mention_author_id")
 
 
+async def _remember_corrections(connection: AsyncConnection) -> None:
+    """4 -> 5: what people said of moods has a place of its own, and so has what was learnt from it."""
+    await run(
+        connection,
+        "CREATE TABLE correction (id INTEGER NOT NULL PRIMARY KEY, "
+        "mention_id INTEGER REFERENCES mention (id) ON DELETE CASCADE, digest TEXT NOT NULL DEFAULT '', numbers BLOB, "
+        "language TEXT NOT NULL, said TEXT NOT NULL, score FLOAT NOT NULL, label TEXT NOT NULL, agent TEXT NOT NULL, "
+        "at BIGINT NOT NULL, undone BOOLEAN NOT NULL DEFAULT FALSE)",
+    )
+    await run(connection, "CREATE INDEX ix_correction_mention_id ON correction (mention_id)")
+    await run(connection, "CREATE INDEX ix_correction_digest ON correction (digest)")
+    await run(
+        connection,
+        "CREATE TABLE correction_alike (correction_id INTEGER NOT NULL REFERENCES correction (id) ON DELETE CASCADE, "
+        "mention_id INTEGER NOT NULL REFERENCES mention (id) ON DELETE CASCADE, said TEXT NOT NULL, "
+        "score FLOAT NOT NULL, PRIMARY KEY (correction_id, mention_id))",
+    )
+    await run(connection, "CREATE INDEX correction_alike_by_mention ON correction_alike (mention_id)")
+    await run(
+        connection,
+        "CREATE TABLE layer (id INTEGER NOT NULL PRIMARY KEY, at BIGINT NOT NULL, agent TEXT NOT NULL, "
+        "corrections INTEGER NOT NULL, body BLOB NOT NULL, undone BOOLEAN NOT NULL DEFAULT FALSE)",
+    )
+
+
 # STEPS[n] leads from version n + 1 to n + 2. Add at the end only.
-STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (_remember_unmatched, _remember_erased, _wait_since)
+STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (
+    _remember_unmatched,
+    _remember_erased,
+    _wait_since,
+    _remember_corrections,
+)
 CURRENT = len(STEPS) + 1
 HALF_COPIED = 0
 

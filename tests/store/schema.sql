@@ -61,6 +61,31 @@ CREATE TABLE change (
 	at BIGINT NOT NULL,
 	PRIMARY KEY (id)
 );
+CREATE TABLE correction (
+	id INTEGER NOT NULL,
+	mention_id INTEGER,
+	digest TEXT DEFAULT '' NOT NULL,
+	numbers BLOB,
+	language TEXT NOT NULL,
+	said TEXT NOT NULL,
+	score FLOAT NOT NULL,
+	label TEXT NOT NULL,
+	agent TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	undone BOOLEAN DEFAULT 0 NOT NULL,
+	PRIMARY KEY (id),
+	FOREIGN KEY(mention_id) REFERENCES mention (id) ON DELETE CASCADE
+);
+CREATE TABLE correction_alike (
+	correction_id INTEGER NOT NULL,
+	mention_id INTEGER NOT NULL,
+	said TEXT NOT NULL,
+	score FLOAT NOT NULL,
+	PRIMARY KEY (correction_id, mention_id),
+	FOREIGN KEY(correction_id) REFERENCES correction (id) ON DELETE CASCADE,
+	FOREIGN KEY(mention_id) REFERENCES mention (id) ON DELETE CASCADE
+);
+CREATE INDEX correction_alike_by_mention ON correction_alike (mention_id);
 CREATE TABLE cursor (
 	source TEXT NOT NULL,
 	stream TEXT NOT NULL,
@@ -131,6 +156,8 @@ CREATE TABLE issue (
 	UNIQUE (phrase)
 );
 CREATE INDEX ix_attempt_delivery_id ON attempt (delivery_id);
+CREATE INDEX ix_correction_digest ON correction (digest);
+CREATE INDEX ix_correction_mention_id ON correction (mention_id);
 CREATE INDEX ix_delivery_case_id ON delivery (case_id);
 CREATE INDEX ix_journal_batch ON journal (batch);
 CREATE INDEX ix_journal_case_id ON journal (case_id);
@@ -153,6 +180,15 @@ CREATE TABLE journal (
 	FOREIGN KEY(case_id) REFERENCES cases (id) ON DELETE CASCADE
 );
 CREATE INDEX journal_by_agent ON journal (agent, id);
+CREATE TABLE layer (
+	id INTEGER NOT NULL,
+	at BIGINT NOT NULL,
+	agent TEXT NOT NULL,
+	corrections INTEGER NOT NULL,
+	body BLOB NOT NULL,
+	undone BOOLEAN DEFAULT 0 NOT NULL,
+	PRIMARY KEY (id)
+);
 CREATE TABLE mention (
 	id INTEGER NOT NULL,
 	network TEXT NOT NULL,

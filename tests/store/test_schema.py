@@ -50,6 +50,8 @@ async def test_a_store_of_schema_1_becomes_the_one_of_today_with_all_that_is_in_
     await change(db, text("ALTER TABLE cases DROP COLUMN waits_since"))
     await change(db, text("DROP INDEX mention_by_author"))
     await change(db, text("CREATE INDEX ix_mention_author_id ON mention (author_id)"))
+    for table in ("correction_alike", "correction", "layer"):
+        await change(db, text(f"DROP TABLE {table}"))
     await change(db, text("UPDATE schema_version SET version = 1"))
     await db.close()
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
+from sources import teaching
 from store import cases
 from store.database import Database
 from store.domain.action import (
     Action,
     AddNote,
     Assign,
+    CorrectSentiment,
     Dismiss,
     Done,
     Escalate,
@@ -60,6 +62,10 @@ def tag(call: Call) -> int:
 
 def prioritise(call: Call) -> int:
     return _act(call, Prioritise(Priority(call.args.priority)))
+
+
+def correct(call: Call) -> int:
+    return _act(call, CorrectSentiment(call.args.sentiment))
 
 
 def snooze(call: Call) -> int:
@@ -134,6 +140,8 @@ def _act(call: Call, action: Action, ids: Sequence[int] | None = None) -> int:
         acted = await cases.act(db, targets, action, agent=call.settings.agent, now=call.now)
         if acted.deliveries:
             return await deliver(call, db, acted.deliveries)
+        if acted.corrections and (more := await teaching.spread(db, acted.corrections, now=call.now)):
+            call.out.tell(f"and {more:,} more that say the same")
         touched = [case_id for case_id, _ in targets]
         for start in range(0, len(touched), AT_ONCE):
             await print_cases(db, await cases.rows(db, touched[start : start + AT_ONCE], now=call.now), call.out)

@@ -153,6 +153,29 @@ def prioritise(parser: ArgumentParser) -> None:
     )
 
 
+def correct(parser: ArgumentParser) -> None:
+    from store.domain.mention import SentimentLabel
+
+    cases(parser)
+    labels = [label.value for label in SentimentLabel]
+    parser.add_argument("sentiment", metavar="SENTIMENT", choices=labels, help=", ".join(labels))
+
+
+def teach(parser: ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--dry-run", action="store_true", help="say what would come of it, and leave it at that")
+    what.add_argument("--apply", action="store_true", help="then read all stored text again, as `earful reread` does")
+    what.add_argument("--undo", action="store_true", help="back to what was learnt the time before")
+    what.add_argument("--export", metavar="FILE", help="all corrections as JSON Lines; - is standard output")
+    what.add_argument("--import", dest="file", metavar="FILE", help="take over another desk's corrections")
+    agent(parser)
+
+
+def show(parser: ArgumentParser) -> None:
+    case(parser)
+    parser.add_argument("--why", action="store_true", help="also the words that moved each mood, and whose word it is")
+
+
 def snooze(parser: ArgumentParser) -> None:
     cases(parser)
     until = parser.add_mutually_exclusive_group(required=True)

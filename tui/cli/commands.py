@@ -57,8 +57,8 @@ COMMANDS: dict[str, Command] = {
             "ID",
             "a whole case with notes, journal, deliveries",
             "show:show",
-            arguments.case,
-            ("earful show 12 --json",),
+            arguments.show,
+            ("earful show 12 --json", "earful show 12 --why"),
         ),
         Command(
             "insights",
@@ -156,6 +156,15 @@ COMMANDS: dict[str, Command] = {
             ("earful prioritise 12 urgent",),
         ),
         Command(
+            "correct",
+            ACT,
+            "ID... SENTIMENT",
+            "say how they really feel; earful learns from it",
+            "acts:correct",
+            arguments.correct,
+            ("earful correct 12 13 negative",),
+        ),
+        Command(
             "snooze",
             ACT,
             "ID... --for D",
@@ -239,6 +248,20 @@ COMMANDS: dict[str, Command] = {
             "reread:reread_all",
             arguments.reread,
             ("earful reread --since 90d",),
+        ),
+        Command(
+            "teach",
+            RUN,
+            "",
+            "learn from all corrected sentiments",
+            "teach:teach",
+            arguments.teach,
+            (
+                "earful teach --dry-run",
+                "earful teach --apply",
+                "earful teach --export corrections.jsonl",
+                "earful teach --undo",
+            ),
         ),
         Command(
             "backup",

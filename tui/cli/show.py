@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
+from sources.mood import Mood, moods
 from store import cases
+from store.database import Database
 from store.domain.case import CaseDetail
 from tui.cli.call import DONE, Call
 from tui.cli.records import SIGNS, Record, delivery_line, messages, show_record
+from tui.moods import mood_lines, mood_record
 from tui.output import Cell, Output
 from tui.times import local
 from tui.wiring import with_store
@@ -15,15 +19,23 @@ from tui.worddiff import marked
 
 
 def show(call: Call) -> int:
-    case = with_store(call.settings, lambda db: cases.get(db, call.args.id, now=call.now))
+    async def work(db: Database) -> tuple[CaseDetail, dict[int, Mood]]:
+        case = await cases.get(db, call.args.id, now=call.now)
+        return case, await moods(db, call.settings.desk.reading, case.mentions) if call.args.why else {}
+
+    case, found = with_store(call.settings, work)
     if call.out.json:
-        call.out.record(show_record(case))
+        record = show_record(case)
+        for message in record["messages"]:
+            if message["id"] in found:
+                message["sentiment"]["why"] = mood_record(found[message["id"]])
+        call.out.record(record)
     else:
-        _print(case, call.out)
+        _print(case, found, call.out)
     return DONE
 
 
-def _print(case: CaseDetail, out: Output) -> None:
+def _print(case: CaseDetail, found: Mapping[int, Mood], out: Output) -> None:
     row = case.row
     whose = f"assigned to {row.assignee}" if row.assignee else "not assigned"
     audience = f", {row.followers:,} followers" if row.followers is not None else ""
@@ -45,6 +57,9 @@ def _print(case: CaseDetail, out: Output) -> None:
             out.row(Cell(name, 10, "dim"), value)
     for message in messages(case):
         _message(message, out)
+        if message["id"] in found:
+            for line in mood_lines(found[message["id"]]):
+                out.text(line, indent="    ")
     for note in case.notes:
         out.row()
         out.row(Cell("note, stays in the house", 0, "yellow"), f"{note.agent}, {local(note.at)}")
