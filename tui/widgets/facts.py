@@ -50,7 +50,7 @@ def head(row: InboxRow, now: datetime, ours: tuple[str, ...]) -> tuple[Line, Lin
         (f"  {audience(row)}" if row.followers is not None else "", "quiet"),
         (f"  {clip(row.network, 20)}", "quiet"),
         (f"  {signs.SENTIMENT.get(row.sentiment, '·')} {row.sentiment}", row.sentiment),
-        (f"  {row.language}" if row.language else "", "quiet"),
+        (f"  {clip(row.language, 20)}" if row.language else "", "quiet"),
         (f"  {clip(row.issue, 40)}" if row.issue else "", "side"),
     )
     return stands, who
