@@ -39,6 +39,7 @@ def test_nobody_else_reads_what_earful_writes(tmp_path: Path) -> None:
     with Server() as server:
         server.on("/feed", text(FEED, "application/rss+xml"))
         config = earful.configure(DESK.format(url=server.url("/feed")))
+        config.chmod(0o600)  # whoever made it chose; it stays so
         given = set(tmp_path.rglob("*")) - {config}
         for words in CALLS:
             done = subprocess.run(
