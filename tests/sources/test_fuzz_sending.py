@@ -1,5 +1,5 @@
-"""Networks that say nonsense while we send. Made by seeds, as in test_fuzz: an answer goes out at most once, whatever is
-said about it; nothing crashes; and what is said is harmless where it is kept."""
+"""Networks that say nonsense while we send. Made by seeds, as in test_fuzz: an answer goes out at most once, whatever
+is said about it; nothing crashes; and what is said is harmless where it is kept."""
 
 from __future__ import annotations
 
