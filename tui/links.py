@@ -11,17 +11,18 @@ from store.domain.safetext import safe_line
 
 def plain(url: str) -> str:
     """The link as it may be shown, copied and opened: http or https, its host as it is looked up (punycode where it is
-    not ASCII). "" for anything else."""
+    not ASCII), without a user's name, which could pass for a host. "" for anything else."""
     clean = safe_line(url, limit=2_000)
     try:
         parts = urlsplit(clean)
         host = parts.hostname or ""
-        if parts.scheme not in ("http", "https") or not host or " " in clean:
+        if parts.scheme not in ("http", "https") or not host or " " in clean or "\\" in parts.netloc:
             return ""
         spelled = host if host.isascii() else host.encode("idna").decode("ascii")
     except ValueError:
         return ""
-    return clean if spelled == host else clean.replace(parts.netloc, parts.netloc.replace(host, spelled), 1)
+    authority = parts.netloc.rpartition("@")[2].replace(host, spelled)
+    return clean if authority == parts.netloc else clean.replace(parts.netloc, authority, 1)
 
 
 def open_in_browser(url: str) -> str:

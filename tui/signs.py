@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from sources.text.lookalikes import looks_like
 from store.domain.case import CaseStatus, InboxRow, Priority
+from store.domain.safetext import safe_line
 
 STATUS = {
     CaseStatus.NEW: "●",
@@ -17,6 +19,7 @@ STATUS = {
 }
 PRIORITY = {Priority.URGENT: "!", Priority.HIGH: "↑", Priority.NORMAL: " ", Priority.LOW: "↓"}
 OVERDUE = "◷"
+DOUBLE = "≈"
 SENTIMENT = {"positive": "+", "neutral": "·", "negative": "−"}
 DELIVERY = {"held": "→", "queued": "→", "sending": "→", "unknown": "?", "needs a person": "?", "failed": "✗"}
 NETWORK = {
@@ -49,6 +52,7 @@ LEGEND = (
     ("priority", (("!", "urgent"), ("↑", "high"), ("↓", "low"), (OVERDUE, "answer overdue"))),
     ("sentiment", (("+", "positive"), ("·", "neutral"), ("−", "negative"))),
     ("delivery", (("→", "on its way"), ("?", "unknown, needs a look"), ("✗", "failed"))),
+    ("author", ((DOUBLE, "looks like one of us"),)),
 )
 
 
@@ -88,3 +92,9 @@ def left(length: timedelta) -> str:
         "now",
     )
     return words if words == "now" else f"in {words}" if length > timedelta(0) else f"{words} ago"
+
+
+def double(row: InboxRow, ours: tuple[str, ...]) -> str:
+    """ "≈ looks like @acme" where the author is not us and could be taken for us; else ""."""
+    like = looks_like(row.handle, row.name, ours)
+    return f"{DOUBLE} looks like @{safe_line(like, limit=40)}" if like else ""

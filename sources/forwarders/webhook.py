@@ -21,9 +21,10 @@ from store.domain.case import CaseDetail
 from store.domain.clock import utcnow
 from store.domain.delivery import Delivery
 from store.domain.safetext import safe, safe_line
-from store.domain.secret import Secret
+from store.domain.secret import Secret, never_say
 
 SLACK_LIMIT = 30_000
+LONG = 20  # characters that no word in an address has
 PINGS = re.compile(r"@(?=everyone|here|channel)", re.IGNORECASE)
 
 
@@ -84,6 +85,13 @@ def quiet(text: str) -> str:
     return PINGS.sub("@\N{ZERO WIDTH SPACE}", escaped)
 
 
+def _keep_secret(url: str) -> None:
+    """A receiver may say back what it was asked: what stands in the address and is no word is masked in its words."""
+    for part in re.split(r"[/?&=#]+", url.partition("://")[2])[1:]:
+        if any(char.isdigit() for char in part) or len(part) >= LONG:
+            never_say(part)
+
+
 def _request(name: str, url: str, headers: dict[str, str], body: bytes) -> Request:
     return Request("POST", url, headers=headers, content=body, redirects=0, label=f"the webhook of {name}")
 
@@ -102,5 +110,6 @@ async def _post(name: str, http: Http, request: Request) -> Answer:
         raise Refused(f"{name}: its webhook has moved ({answer.status}); put the new address into `to`")
     if 400 <= answer.status < 500:
         said = safe_line(answer.body[:300].decode("utf-8", "replace"), limit=120)
+        _keep_secret(request.url)
         raise Refused(f"{name}: its webhook refused it ({answer.status} {said})".replace(" )", ")"))
     return answer

@@ -34,6 +34,7 @@ _BLOCKS = frozenset(
 )
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 _BEFORE_BREAK = re.compile(r"[ \t]+\n")
+_TAG = re.compile(r"[#@][^\s/]+")
 _MANY_BREAKS = re.compile(r"\n{3,}")
 
 
@@ -141,7 +142,7 @@ class _Reader:
 def _link(label: str, href: str) -> str:
     """What a link reads as. Mastodon shortens the text of a link and hides the rest: the target stands for both."""
     words = label.strip()
-    if not words or words[0] in "#@" or not href.lower().startswith(("http://", "https://", "mailto:")):
+    if not words or _TAG.fullmatch(words) or not href.lower().startswith(("http://", "https://", "mailto:")):
         return label
     target = _bare(href)
     shown = _bare(words)

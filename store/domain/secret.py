@@ -7,17 +7,36 @@ from urllib.parse import quote
 
 REMEMBERED = 256
 SHORTEST = 8  # a shorter one stands in many a word by chance
+TELLING = 12  # characters of a secret's beginning that are masked too: words of others are cut short anywhere
 MASK = "..."
 
 _used: dict[str, None] = {}  # by its newest use
 
 
 def masked(text: str) -> str:
-    """A text without any secret that this process used lately."""
-    for value in list(_used):
-        for shape in (value, quote(value, safe="")):
-            text = text.replace(shape, MASK)
+    """A text without any secret that this process used lately, nor the beginning of one that was cut off."""
+    shapes = sorted({shape for value in list(_used) for shape in (value, quote(value, safe=""))}, key=len, reverse=True)
+    for shape in shapes:
+        text = text.replace(shape, MASK)
+    for telling in {shape[:TELLING] for shape in shapes}:
+        while (at := text.find(telling)) >= 0:
+            told = max(_alike(text[at : at + len(shape)], shape) for shape in shapes)
+            text = text[:at] + MASK + text[at + told :]
     return text
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters they begin with in common."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def never_say(secret: str) -> None:
+    """Remember it for `masked`; one too short to be told from any word is not."""
+    if len(secret) >= SHORTEST:
+        _used.pop(secret, None)
+        _used[secret] = None
+        if len(_used) > REMEMBERED:
+            _used.pop(next(iter(_used)), None)
 
 
 class Secret:
@@ -30,12 +49,7 @@ class Secret:
         self.reference = reference
 
     def reveal(self) -> str:
-        secret = self._value.rpartition(" ")[2]  # "Bearer ...": the scheme is none
-        if len(secret) >= SHORTEST:
-            _used.pop(secret, None)
-            _used[secret] = None
-            if len(_used) > REMEMBERED:
-                _used.pop(next(iter(_used)), None)
+        never_say(self._value.rpartition(" ")[2])  # "Bearer ...": the scheme is none
         return self._value
 
     def __repr__(self) -> str:

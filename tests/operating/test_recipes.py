@@ -105,8 +105,12 @@ def desk(tmp_path: Path) -> Desk:
 def test_an_agent_gets_the_inbox_under_a_name_and_leaves_it(desk: Desk) -> None:
     screen = pexpect.spawn(shlex.join(desk.ssh("-tt")), dimensions=(24, 80), timeout=SECONDS, encoding="utf-8")
     screen.expect("acme is down")
-    screen.send("q")
+    for stroke in ("\x1a", "\x1c", "\x1d", "!id\r", "|id\r", "\x1b"):  # to stop it, to end it, to get a shell
+        screen.send(stroke)
+    assert screen.isalive()
+    screen.send("\x11")  # Ctrl+Q
     screen.expect(pexpect.EOF)
+    assert "uid=" not in screen.before
     screen.close()
     assert screen.exitstatus == 0
     log = desk.home / ".local" / "state" / "earful" / "earful.log"

@@ -18,7 +18,7 @@ from tests.servers import Reply
 SEED = int(os.environ.get("EARFUL_FUZZ_SEED", "0"))
 SECONDS = float(os.environ.get("EARFUL_FUZZ_SECONDS", "0"))
 LARGEST = 4 * 1024 * 1024  # of an answer; what is larger yet is for the tests of `fetch`
-SHARES = 30  # tests that share the seconds
+SHARES = 50  # tests that share the seconds
 
 
 def seeds(least: int = 1) -> Iterator[int]:

@@ -24,12 +24,13 @@ from sources.errors import Refused, SourceError
 from sources.smtp import Submission
 from store.database import Database
 from store.domain.secret import Secret
+from tests.factories import read_mention
 from tests.servers import Reply, Seen, Server, json_reply, rate_limited, redirect, reset, text
 from tests.sources.fake_mail import MailBoxes, MailHouse, open_house
 from tests.sources.samples import Sample, samples
 from tests.sources.test_mail import config, polled
 from tests.tui.command import Earful
-from tui import crash
+from tui import crash, log
 from tui.cli import main
 
 SAMPLES = {sample.type: sample for sample in samples()}
@@ -149,6 +150,8 @@ def settings(server: Server, sample: Sample, named: Mapping[str, str], token: bo
     return f"""
         [desk]
         undo_window = "0s"
+        [log]
+        level = "debug"
         [[watch]]
         name = "acme"
         query = "acme"
@@ -171,6 +174,8 @@ WAYS += [(kind, False) for kind in ("appstore", "googlebusiness", "googleplay", 
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Earful:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(log, "_place", None)
+    monkeypatch.setattr(log, "_level", "info")
     return Earful(tmp_path)
 
 
@@ -224,6 +229,60 @@ def _around(what: bytes, name: str) -> bytes:
     return what[max(0, at - 300) : at + 100]
 
 
+class Echo(Server):
+    """A receiver that refuses, with all that it was sent in its words."""
+
+    def answer(self, seen: Seen) -> Reply:
+        self.seen.append(seen)
+        said = f"{seen.target} {' '.join(seen.headers.values())}"
+        return (text(said, "text/plain", 400), json_reply(parroted(said), 500), redirect("/" + seen.target))[
+            len(self.seen) % 3
+        ]
+
+
+def test_no_secret_of_a_department_or_a_database_is_printed_or_kept(
+    home: Earful, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The address of a webhook is one, and so is the key that signs what goes there."""
+    place, key, password = canary("place").replace(":", "-"), canary("key"), canary("password").replace(":", "-")
+    home.seed(read_mention("acme is down"), read_mention("acme again"))
+    with Echo() as server:
+        monkeypatch.setenv("HOOK", server.url(f"/hook/{place}?token={place}"))
+        monkeypatch.setenv("SLACK", "slack+" + server.url(f"/services/{place}"))
+        monkeypatch.setenv("KEY", key)
+        path = home.configure(
+            """
+            [log]
+            level = "debug"
+            [desk]
+            undo_window = "0s"
+            [[department]]
+            name = "billing"
+            to = "env:HOOK"
+            secret = "env:KEY"
+            [[department]]
+            name = "pr"
+            to = "env:SLACK"
+            """
+        )
+        common = ["--config", str(path), "--database", str(home.store), "--json"]
+        for words in (
+            ["forward", "1", "2", "--to", "billing"], ["forward", "1", "2", "--to", "pr"], ["send", "--once"],
+            ["send", "--once"], ["show", "1"], ["show", "2"], ["doctor", "--online"], ["check"], ["ledger"],
+            ["export", "-o", str(home.home / "out.html")], ["backup", str(home.home / "copy.db")],
+        ):  # fmt: skip
+            main([*words, *common])
+        assert server.seen
+        assert any(place in seen.target for seen in server.seen)
+    for words in (["inbox"], ["doctor"], ["check"], ["copy", "--to", f"postgresql://u:{password}@127.0.0.1:9/x"]):
+        main([*words, "--config", str(path), "--database", f"postgresql://u:{password}@127.0.0.1:9/x"])
+    said = "".join(capfd.readouterr()).encode()
+    kept = {str(file): file.read_bytes() for file in home.home.rglob("*") if file.is_file()} | {"printed": said}
+    secrets = (place, key, password)
+    told = [(one, where) for where, what in kept.items() for one in secrets for shape in shapes(one) if shape in what]
+    assert told == []
+
+
 async def test_no_secret_of_a_mailbox_is_told_by_its_server(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,6 +307,8 @@ def test_a_server_that_says_a_secret_back_is_not_quoted() -> None:
     told = str(Refused(f"no {secret.reveal()} and {canary('token').replace(':', '%3A')}"))
     assert told == "no Bearer ... and ..."
     assert str(Refused("no Bearer at all")) == "no Bearer at all"
+    cut_off = str(Refused(f"no {secret.reveal()[:30]} nor {secret.reveal()[:11]}"))
+    assert cut_off == "no Bearer ... nor Bearer 4242"
 
 
 def test_not_even_a_crash_tells_it(home: Earful) -> None:

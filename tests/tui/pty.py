@@ -89,7 +89,9 @@ class Terminal:
 
     @property
     def screen(self) -> list[str]:
-        return [line.rstrip() for line in self._screen.display]
+        # pyte's own `display` stumbles over half a wide sign that was written over.
+        rows = (self._screen.buffer[y] for y in range(self._screen.lines))
+        return ["".join(row[x].data for x in range(self._screen.columns)).rstrip() for row in rows]
 
     @property
     def text(self) -> str:

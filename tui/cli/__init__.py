@@ -29,6 +29,7 @@ class Parser(ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    os.umask(0o077)  # also for the folders on the way to a file
     words = list(sys.argv[1:] if argv is None else argv)
     out = Output(quiet="--quiet" in words)
     try:

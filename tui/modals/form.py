@@ -57,6 +57,8 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
             self.action_submit()
 
     def action_submit(self) -> None:
+        if not self.is_current:  # a key struck right behind this one has left it already
+            return
         values = {field.name: self.query_one(f"#field-{field.name}", Input).value.strip() for field in self.fields}
         for field in self.fields:
             if field.required and not values[field.name]:

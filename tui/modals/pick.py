@@ -84,6 +84,8 @@ class PickScreen(ModalScreen[T | None], Generic[T]):
         self._take(event.option_index)
 
     def _take(self, index: int) -> None:
+        if not self.is_current:  # a key struck right behind this one has left it already
+            return
         if (choice := self.found[index]) is not None:
             self.dismiss(choice.value)
         elif self.free is not None:

@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import TextArea
 
+from sources.text.lookalikes import own_names
 from store.domain.case import CaseDetail, InboxRow
 from store.domain.delivery import DeliveryState
 from store.domain.errors import NotFound
@@ -169,7 +170,7 @@ class CaseScreen(Writing, Deeds, Screen[None]):
             return
         recall = self.app.key_of("undo") if answering.can_be_recalled(detail, self.app.agent) else ""
         hints = Hints(recall, self.app.key_of("case.settle"), self.app.key_of("case.reply"))
-        self.head.put(head(detail.row, now))
+        self.head.put(head(detail.row, now, own_names(self.app.settings.desk)))
         self.thread.show(entries(detail, now, hints), fresh=fresh)
         self._tell_place(now)
         self._wind_the_clock(detail)

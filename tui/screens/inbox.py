@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from textual import on
@@ -16,6 +16,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from sources.text.lookalikes import own_names
 from store.domain.case import InboxRow
 from store.domain.errors import QueryError
 from store.domain.query import And, parse
@@ -30,6 +31,9 @@ from tui.screens.inbox_moves import Moves
 from tui.widgets.mention_list import MentionList
 from tui.widgets.preview import Preview
 from tui.widgets.status_line import KeysLine, StatusLine
+
+if TYPE_CHECKING:
+    from tui.settings import Settings
 
 REST_SECONDS = 0.12  # the cursor rests so long before the preview asks for the whole case
 
@@ -59,11 +63,16 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
             self.query_one(Preview),
         )
         self.list.words_of_emptiness = "opening the store …"
+        self._who_we_are(self.app.settings)
         self.query_one(StatusLine).tell(agent=f"{self.app.agent} · demo" if self.app.demo else self.app.agent)
         self.app.changed.subscribe(self, self._changed)
         self.app.pulsed.subscribe(self, self._pulsed)
+        self.app.configured.subscribe(self, self._who_we_are)
         self.set_interval(60, self.list.grow_older)
         self._draw_views()
+
+    def _who_we_are(self, settings: Settings) -> None:
+        self.list.ours = self.preview.ours = own_names(settings.desk)
 
     def _pulsed(self, pulse: Pulse) -> None:
         self.query_one(StatusLine).tell(pulse=pulse)

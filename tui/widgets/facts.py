@@ -27,8 +27,8 @@ class Others:
     newest: tuple[InboxRow, ...]
 
 
-def head(row: InboxRow, now: datetime) -> tuple[Line, Line]:
-    """How the case stands; who wrote it and how it reads."""
+def head(row: InboxRow, now: datetime, ours: tuple[str, ...]) -> tuple[Line, Line]:
+    """How the case stands; who wrote it, whether that could be taken for one of `ours`, and how it reads."""
     late = signs.overdue(row, now)
     due = f"  answer due {signs.left(row.due_at - now)}" if row.due_at and row.status not in signs.LATER else ""
     stands: Line = (
@@ -46,10 +46,11 @@ def head(row: InboxRow, now: datetime) -> tuple[Line, Line]:
     who: Line = (
         (f" {clip(row.handle or '?', 40)}", "strong"),
         (f" {clip(name, 30)}" if name else "", ""),
+        (f"  {double}" if (double := signs.double(row, ours)) else "", "urgent"),
         (f"  {audience(row)}" if row.followers is not None else "", "quiet"),
         (f"  {clip(row.network, 20)}", "quiet"),
         (f"  {signs.SENTIMENT.get(row.sentiment, '·')} {row.sentiment}", row.sentiment),
-        (f"  {row.language}" if row.language else "", "quiet"),
+        (f"  {clip(row.language, 20)}" if row.language else "", "quiet"),
         (f"  {clip(row.issue, 40)}" if row.issue else "", "side"),
     )
     return stands, who

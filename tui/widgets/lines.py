@@ -14,6 +14,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from store.domain.safetext import safe
 from tui.safe import clip
 from tui.theme import lean
 
@@ -95,6 +96,8 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         segments: list[Segment] = []
         over, used = Style(), 0
         for words, name in self.lines[at]:
+            if not words.isprintable():  # what should have been cleaned where the line was made
+                words = safe(words).replace("\n", " ").replace("\t", " ")
             style = lean(self.get_component_rich_style(name)) if name else Style()
             over = style if name == "cursor" else over
             segments.append(Segment(words, base + style))

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from rich.cells import cell_len
 
+from sources.text.lookalikes import revealed
 from store.domain.case import CaseStatus, InboxRow, Priority
 from store.domain.query import Node
 from tui import signs
@@ -18,16 +19,19 @@ Piece = tuple[str, str]  # text, style name ("" is plain)
 NETWORK_CELLS = 5
 SIGNS_CELLS = 14  # the one-cell columns, age, and the gaps around handle and text
 NARROWEST_TEXT = 20
+READ = 1_000  # characters of a text that are looked at for a line
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a line depends on besides its row. What `sought` looks for is marked in the text."""
+    """What a line depends on besides its row. What `sought` looks for is marked in the text; an author who could be
+    taken for one of `ours` is marked too."""
 
     width: int
     now: datetime
     me: str
     sought: Node | None = None
+    ours: tuple[str, ...] = ()
 
 
 def pieces(row: InboxRow, look: Look, *, cursor: bool, marked: bool) -> Iterator[Piece]:
@@ -47,7 +51,7 @@ def pieces(row: InboxRow, look: Look, *, cursor: bool, marked: bool) -> Iterator
     )
     yield f" {signs.age(row.last_at, look.now):>3} ", "late" if signs.overdue(row, look.now) else "quiet"
     yield fit(signs.network(row.network), NETWORK_CELLS) + " ", "quiet"
-    yield fit(_who(row), handle_cells), "new" if row.status is CaseStatus.NEW else ""
+    yield fit(_who(row, look.ours), handle_cells), "new" if row.status is CaseStatus.NEW else ""
     yield f" {signs.SENTIMENT.get(row.sentiment, '·')}", row.sentiment
     yield (
         f"{signs.DELIVERY.get(row.delivery, ' ')} ",
@@ -58,9 +62,10 @@ def pieces(row: InboxRow, look: Look, *, cursor: bool, marked: bool) -> Iterator
         yield f" {side}", "side"
 
 
-def _who(row: InboxRow) -> str:
+def _who(row: InboxRow, ours: tuple[str, ...]) -> str:
     """A handle that is a number, as Facebook's are, says nothing to a person."""
-    return (row.name if row.handle.isdigit() else "") or row.handle or row.name or "?"
+    who = (row.name if row.handle.isdigit() else "") or row.handle or row.name or "?"
+    return f"{signs.DOUBLE}{who}" if signs.double(row, ours) else who
 
 
 def _text(row: InboxRow, look: Look, cells: int) -> Iterator[Piece]:
@@ -70,7 +75,7 @@ def _text(row: InboxRow, look: Look, cells: int) -> Iterator[Piece]:
     if not said:
         yield fit(f"({signs.wordless(row)})", cells - cell_len(count)), "quiet"
         return
-    words = fit(said, cells - cell_len(count))
+    words = fit(revealed(said[:READ]), cells - cell_len(count))
     start = 0
     for first, end in _hits(look.sought, words):
         yield words[start:first], ""

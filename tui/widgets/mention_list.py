@@ -69,6 +69,7 @@ class MentionList(ScrollView, can_focus=True, inherit_bindings=False):
         self.listing = listing
         self.me = me
         self.sought: Node | None = None
+        self.ours: tuple[str, ...] = ()
         self.now = datetime.now(UTC)
         self.words_of_emptiness = ""
         self._still = False  # while lines move under a screen that stays as it is
@@ -226,7 +227,7 @@ class MentionList(ScrollView, can_focus=True, inherit_bindings=False):
         over = self._style("cursor") if cursor else base
         if row is None:
             return Strip([Segment(fit(("▌" if cursor else " ") + " …", width), over)], width)
-        look = Look(width=width, now=self.now, me=self.me, sought=self.sought)
+        look = Look(width=width, now=self.now, me=self.me, sought=self.sought, ours=self.ours)
         segments: list[Segment] = []
         for text, name in pieces(row, look, cursor=cursor, marked=marked):
             # The line under the cursor is one colour: its signs say it all, and colours on a bar are hard to read.

@@ -11,6 +11,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
 
+from sources.text.lookalikes import revealed
 from store.domain.case import CaseDetail, InboxRow
 from store.domain.mention import Mention
 from tui import signs
@@ -33,6 +34,7 @@ class Preview(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._case: int | None = None
         self._version = 0
+        self.ours: tuple[str, ...] = ()  # who an author could be taken for
         self._words = Content()
         self._strips: list[Strip] = []
 
@@ -74,14 +76,15 @@ class Preview(ScrollView, can_focus=True):
             if row.id != self._case:
                 self.scroll_home(animate=False)
             self._case, self._version = row.id, row.version
-            title = [line(row.title, "bold")] if row.title else []
-            self._put(Content("\n\n").join([head(row, now), Content("\n").join([*title, content(row.text)])]))
+            title = [line(revealed(row.title), "bold")] if row.title else []
+            words = Content("\n").join([*title, content(revealed(row.text))])
+            self._put(Content("\n\n").join([head(row, now, self.ours), words]))
 
     def show_detail(self, detail: CaseDetail, now: datetime) -> None:
         """All their words and ours, in the order they were said, and our notes."""
         if detail.row.id == self._case:
             alone = len(detail.mentions) == 1
-            parts = [head(detail.row, now), *(said(mention, alone=alone) for mention in detail.mentions)]
+            parts = [head(detail.row, now, self.ours), *(said(mention, alone=alone) for mention in detail.mentions)]
             parts += [
                 Content.assemble(line(f"note by {note.agent}:", "dim"), " ", content(note.text))
                 for note in detail.notes
@@ -89,13 +92,14 @@ class Preview(ScrollView, can_focus=True):
             self._put(Content("\n\n").join(parts))
 
 
-def head(row: InboxRow, now: datetime) -> Content:
+def head(row: InboxRow, now: datetime, ours: tuple[str, ...]) -> Content:
     """Who, where, and how the case stands."""
     who = Content.assemble(
         line(row.name or row.handle, "bold"),
         "  " if row.name and row.name != row.handle else "",
         line(row.handle if row.name and row.name != row.handle else "", "dim"),
         (f"  {row.followers:,} followers" if row.followers is not None else "", "dim"),
+        (f"  {double}" if (double := signs.double(row, ours)) else "", "bold"),
     )
     stands = [
         f"{signs.STATUS[row.status]} {row.status.value}",
@@ -132,5 +136,5 @@ def said(mention: Mention, *, alone: bool) -> Content:
     facts += ["edited"] if mention.edited_at else []
     facts += ["deleted by its author"] if mention.deleted_at else []
     heading = [line(" · ".join(facts), "dim")] if facts else []
-    title = [line(mention.title, "bold")] if mention.title else []
-    return Content("\n").join([*heading, *title, content(mention.text)])
+    title = [line(revealed(mention.title), "bold")] if mention.title else []
+    return Content("\n").join([*heading, *title, content(revealed(mention.text))])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from sources.text.lookalikes import revealed
 from store.domain.case import CaseDetail, Note
 from store.domain.delivery import Delivery, DeliveryKind, DeliveryState, waits_behind
 from store.domain.mention import Mention
@@ -81,8 +82,8 @@ def _mention(mention: Mention, delivery: Delivery | None, *, other: bool = False
         kind=kind,
         at=mention.created_at,
         heading=(*who, ("  " + " · ".join(facts), "quiet"), *mood),
-        title="" if mention.title and mention.text.startswith(mention.title) else mention.title,
-        words=mention.text,
+        title="" if mention.title and mention.text.startswith(mention.title) else revealed(mention.title),
+        words=revealed(mention.text),
         below=tuple(_versions(mention)),
     )
 
