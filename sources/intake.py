@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sources import rules
 from sources.protocol import Page
 from sources.stopping import to_the_end
-from sources.text import clean, match, phrases, reading
+from sources.text import clean, match, reading
 from store import cases, journal, mentions
 from store.database import Database
 from store.domain.action import Action
@@ -162,8 +162,7 @@ class Intake:
         watches = tuple(watch.name for watch, matches in self._watches if matches(document))
         if not (watches or item.lands):
             return item, []
-        said = phrases.phrases(f"{title}\n{text}", read.language)
-        item = replace(item, watches=watches, lands=True, phrases=said)
+        item = replace(item, watches=watches, lands=True)
         if new.ours or not self._rules:
             return item, []
         document = replace(document, watches=watches)

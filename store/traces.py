@@ -33,6 +33,8 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
     "case_tag": ("tag",),
     "poll": ("asked", "error"),
     "rejected": ("reason",),
+    "issue_act": ("before", "after"),
+    "issue_phrase": ("phrase",),
 }
 OTHERS: Mapping[str, tuple[str, ...]] = {
     "mention": ("title", "text"),
@@ -69,6 +71,8 @@ NOBODY: Mapping[str, tuple[str, ...]] = {
     "attempt": ("before", "after"),
     "mute": ("kind", "network", "agent"),
     "change": ("kind",),
+    "issue_act": ("agent", "action"),
+    "issue_state": ("language",),
 }  # fmt: skip
 
 

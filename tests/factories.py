@@ -52,7 +52,6 @@ def read_mention(
     urgency: int = 0,
     reasons: Sequence[str] = (),
     analysis: int = 1,
-    phrases: Sequence[str] = (),
     **fields: Any,
 ) -> ReadMention:
     """One item after cleaning, matching and reading. `fields` go to `new_mention`."""
@@ -74,7 +73,6 @@ def read_mention(
             reasons=tuple(reasons),
             version=analysis,
         ),
-        phrases=tuple(phrases),
     )
 
 

@@ -96,7 +96,6 @@ class ReadMention:
     watches: tuple[str, ...]
     lands: bool
     reading: Reading
-    phrases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
