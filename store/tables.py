@@ -224,13 +224,13 @@ mention = Table(
     Column("reasons", JsonText, nullable=False, server_default="[]"),
     Column("corrected_by", Text),
     Column("issue_id", ForeignKey("issue.id"), index=True),  # an issue's mentions
-    Column("copy_of", BigInteger),  # the mention whose words it repeats
     Column("analysis", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
     Column("edited_at", UtcDateTime),
     Column("deleted_at", UtcDateTime),
     Column("checked_at", UtcDateTime),
+    Column("copy_of", BigInteger),  # the mention whose words it repeats
     UniqueConstraint("network", "external_id"),  # one post, one row
     Index("mention_by_native", "source", "native_id"),  # find a reply's parent
     Index("mention_by_thread", "network", "thread"),  # the thread around a case
