@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import delete, func, insert, literal, select, update
+from sqlalchemy import delete, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import changes, issues
@@ -166,7 +166,9 @@ async def assign(db: Database, case_id: int, issue_id: int | None, *, agent: str
         had = next((row.issue_id for row in rows if row.issue_id is not None), None)
         if not rows or (issue_id is None and had is None):
             raise NotFound(f"there is no case {case_id}" if not rows else f"case {case_id} has no issue")
-        number, label = await _led(connection, had if issue_id is None else issue_id)
+        wanted = issue_id if issue_id is not None else had
+        assert wanted is not None
+        number, label = await _led(connection, wanted)
         label = "" if issue_id is None else label
         act = await _record(connection, SET, number, other=case_id, agent=agent, now=now, after=label)
         await _stale(connection, number, *{row.issue_id for row in rows if row.issue_id is not None})
@@ -236,15 +238,16 @@ async def _forward(connection: AsyncConnection, *, now: datetime) -> int:
 async def _back(connection: AsyncConnection, *, now: datetime) -> int:
     """What somebody moved on since then stays there. A pin that is taken back lets go of what it took."""
     query = (
-        select(issue_move.c.act_id, issue_move.c.mention_id, issue_move.c.before)
+        select(issue_move.c.act_id, issue_move.c.mention_id, issue_move.c.before, issue_act.c.issue_id)
         .join(issue_act, issue_act.c.id == issue_move.c.act_id)
         .where(issue_act.c.undone_at.is_not(None))
         .limit(A_STEP)
     )
     rows = (await connection.execute(query)).all()
-    for before in {row.before for row in rows}:
-        ids = [row.mention_id for row in rows if row.before == before]
-        await connection.execute(update(mention).where(mention.c.id.in_(ids)).values(issue_id=before))
+    for before, target in {(row.before, row.issue_id) for row in rows}:
+        ids = [row.mention_id for row in rows if (row.before, row.issue_id) == (before, target)]
+        still = or_(mention.c.issue_id == target, mention.c.issue_id.is_(None))
+        await connection.execute(update(mention).where(mention.c.id.in_(ids), still).values(issue_id=before))
     for act in {row.act_id for row in rows}:
         moved = [row.mention_id for row in rows if row.act_id == act]
         await connection.execute(

@@ -38,12 +38,20 @@ def label(
     worth = {
         key: _z(count, number, *_elsewhere(key, language, groups)) * WEIGHTS[length[key]] for key, count in said.items()
     }
-    best = [shown[key].most_common(1)[0][0] for key in sorted(worth, key=lambda key: (-worth[key], key))]
-    best = best or [" ".join(texts[0].split())[:MOST]] if texts else ["?"]
-    for name in (*best[:4], *(f"{best[0]}, {other}" for other in best[1:6] if other not in best[0])):
+    order = sorted(worth, key=lambda key: (-worth[key], key))
+    written = {key: shown[key].most_common(1)[0][0] for key in order}
+    best = [written[key] if length[key] > 1 else _with_another(key, order, written) for key in order[:5]]
+    best = best or [" ".join(texts[0].split())[:MOST] if texts else "?"]
+    for name in (*best, *(f"{best[0]}, {other}" for other in best[1:])):
         if name not in taken:
             return name
     return next(name for n in range(2, len(taken) + 3) if (name := f"{best[0]} ({n})") not in taken)
+
+
+def _with_another(key: str, order: Sequence[str], written: Mapping[str, str]) -> str:
+    """A single word says little: with the best phrase that does not hold it."""
+    beside = next((other for other in order if key not in other and other not in key), None)
+    return f"{written[key]}, {written[beside]}" if beside else written[key]
 
 
 def typical(vectors: Mapping[int, Mapping[int, float]], groups: Groups, key: str) -> int:

@@ -24,7 +24,12 @@ _CHANGES = text(
     "SELECT kind, case_id FROM change WHERE tx >= pg_snapshot_xmin(CAST(:since AS pg_snapshot))"
     " AND NOT pg_visible_in_snapshot(tx, CAST(:since AS pg_snapshot)) ORDER BY id"
 )
-_TYPES = {"INTEGER NOT NULL PRIMARY KEY": "BIGSERIAL PRIMARY KEY", "BLOB": "BYTEA", "TEXT": 'TEXT COLLATE "C"'}
+_TYPES = {
+    "INTEGER NOT NULL PRIMARY KEY": "BIGSERIAL PRIMARY KEY",
+    "INTEGER (?=(?:NOT NULL )?REFERENCES)": "BIGINT ",
+    "BLOB": "BYTEA",
+    "TEXT": 'TEXT COLLATE "C"',
+}
 _SETTINGS = {
     "fsync": "a crash of the server can destroy the store",
     "full_page_writes": "a power cut can destroy the store",
@@ -36,7 +41,9 @@ class Postgres:
     full_text = Tsvector()
 
     def schema(self, statement: str) -> str:
-        return re.sub("|".join(_TYPES), lambda found: _TYPES[found[0]], statement)
+        for pattern, spelling in _TYPES.items():
+            statement = re.sub(pattern, spelling, statement)
+        return statement
 
     async def create(self, connection: AsyncConnection) -> None:
         """Changes know their transaction: ids are given before a commit, so that a lower one may be seen later."""
