@@ -211,7 +211,7 @@ def speeds(texts: list[str], count: int = 2_000) -> None:
         "language": language.detect,
         "sentiment, English": lambda text: sentiment.sentiment(text, "en"),
         "sentiment, English, word lists": lambda text: sentiment.sentiment(text, "en", "lexicon"),
-        "phrases": lambda text: phrases.phrases(text, "en"),
+        "topics": lambda text: phrases.topics(text, "en"),
         "matching one watch": lambda text: matches(match.document(factories.read_mention(text), source="demo")),
         "the whole reading": lambda text: reading.read("", text),
     }

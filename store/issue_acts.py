@@ -25,6 +25,7 @@ from store.domain.words import folded_words
 from store.issues import led
 from store.steps import step
 from store.tables import issue, issue_act, issue_move, issue_pending, issue_phrase, mention
+from store.types import EPOCH
 
 A_STEP = 500  # mentions moved in one transaction
 AGAIN = 20_000  # mentions without an issue that a new pin looks at, the newest
@@ -297,7 +298,7 @@ async def _put(connection: AsyncConnection, act: int, mentions: Sequence[int], t
 
 async def _make(connection: AsyncConnection, kind: str, label: str, *, now: datetime) -> int:
     """A new, pinned issue; its time is widened by what it gets."""
-    values = {"phrase": f"{kind} at {now.isoformat()} {label}", "label": label, "first_seen": now, "last_seen": now}
+    values = {"phrase": f"{kind} at {now.isoformat()} {label}", "label": label, "first_seen": now, "last_seen": EPOCH}
     fresh = insert(issue).values(**values, pinned=True).returning(issue.c.id)
     number: int = (await connection.execute(fresh)).scalar_one()
     key = {"phrase": f"{kind} {number}"}

@@ -207,7 +207,7 @@ async def _spoken(connection: AsyncConnection, scope: Scope, number: int) -> tup
 def _silent(row: Row[Any], buckets: Buckets) -> IssueRow:
     """One that nobody spoke of in the period."""
     trend = buckets.fold(())
-    label, seen = safe_line(row.label), (row.first_seen, row.last_seen)
+    label, seen = safe_line(row.label), (row.first_seen, max(row.first_seen, row.last_seen))
     return IssueRow(row.id, label, 0, 0, 0, (), *seen, trend, 0.0, safe_line(""), pinned=row.pinned)
 
 

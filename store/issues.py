@@ -257,11 +257,10 @@ async def _remember(connection: AsyncConnection, language: str, memory: Memory) 
     values = {"version": memory.version + 1, "body": memory.body}
     if memory.version:
         mine = (issue_state.c.language == language, issue_state.c.version == memory.version)
-        done = await connection.execute(update(issue_state).where(*mine).values(values))
+        query: Any = update(issue_state).where(*mine).values(values)
     else:
-        fresh = dialect_of(connection).insert(issue_state).values(language=language, **values).on_conflict_do_nothing()
-        done = await connection.execute(fresh)
-    if done.rowcount != 1:
+        query = dialect_of(connection).insert(issue_state).values(language=language, **values).on_conflict_do_nothing()
+    if (await connection.execute(query.returning(issue_state.c.version))).one_or_none() is None:
         raise Conflict("another process looked for issues at the same moment")
 
 

@@ -18,6 +18,7 @@ from sources.text.features import VERSION
 LIVE = 2_000
 HEAVIEST = 48  # features of a group that are kept
 KNOWN_TERMS = 30_000  # of which it is known in how many texts they are
+YOUNG = 500  # texts before which it cannot be told which words are common
 COMMON = 0.2  # a feature of more texts finds no group by itself; in those found otherwise it counts
 
 Vector = dict[int, float]
@@ -67,7 +68,7 @@ class Groups:
 
     def vector(self, features: Mapping[int, float]) -> Vector:
         """Weight times inverse frequency, of length 1. A feature that nobody used before counts as in half a text."""
-        terms, texts = self.terms, self.texts + 1
+        terms, texts = self.terms, max(self.texts, YOUNG) + 1
         found = {
             feature: weight * math.log(texts / (terms.get(feature, 0) + 0.5)) for feature, weight in features.items()
         }
@@ -101,7 +102,7 @@ class Groups:
     def scores(self, vector: Mapping[int, float]) -> dict[str, float]:
         """Key -> the dot product with each group that shares a feature which is not in very many texts."""
         found: dict[str, float] = defaultdict(float)
-        common, most = [], COMMON * self.texts
+        common, most = [], COMMON * max(self.texts, YOUNG)
         for feature, weight in vector.items():
             places = self._places.get(feature)
             if not places:

@@ -43,13 +43,12 @@ def phrases(text: str, language: str) -> list[Phrase]:
     feelings = {n for hit in hits if hit.section in _FEELINGS for n in range(hit.index, hit.index + hit.length)}
     stop, said, places = small_words(language), spoken.folded[:WORDS_LIMIT], spoken.words
     weak = [word in stop or len(word) < 2 or word.isdigit() for word in said]
-    telling = [not weak[n] and n not in feelings for n in range(len(said))]
     least = 2 if language == "vi" else 1  # one syllable is rarely a word
     found = []
     for length in range(LONGEST, least - 1, -1):
         for begin in range(len(said) - length + 1):
             end = begin + length
-            if weak[begin] or weak[end - 1] or not any(telling[begin:end]):
+            if weak[begin] or weak[end - 1] or (length == 1 and begin in feelings):
                 continue
             shown = spoken.text[places[begin].start : places[end - 1].end]
             if len(shown) <= 60 and not _BETWEEN.search(shown):

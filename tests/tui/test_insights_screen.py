@@ -209,7 +209,6 @@ async def test_all_of_it_is_usable_at_any_size_and_hostile_words_are_harmless(
             network="".join(text[:20]),
             language="en",
             created_at=NOON - timedelta(hours=n),
-            phrases=("log in",),
         )
         for n, text in enumerate(texts)
     ]
