@@ -32,8 +32,6 @@ CHANGES_KEPT = timedelta(days=2)
 
 
 class Chores:
-    """`noticed` is told every ledger line, so that issues are looked for only when something new came in."""
-
     def __init__(
         self,
         db: Database,
@@ -43,10 +41,6 @@ class Chores:
         on_line: Callable[[PollLine], None],
     ) -> None:
         self._db, self._desk, self._sources, self._intake, self._on_line = db, desk, sources, intake, on_line
-        self._news = True
-
-    def noticed(self, line: PollLine) -> None:
-        self._news = self._news or line.new > 0
 
     async def run(self, stop: asyncio.Event) -> None:
         rounds = [
@@ -62,9 +56,7 @@ class Chores:
         await cases.wake(self._db, now=utcnow())
 
     async def find_issues(self) -> None:
-        if self._news:
-            self._news = False
-            await issues.refresh(self._db, self._desk, now=utcnow())
+        await issues.refresh(self._db, self._desk, now=utcnow())
 
     async def recheck_all(self, names: Collection[str]) -> list[PollLine]:
         """One round of these sources: the lines of what changed. What goes wrong is told, and tried in the next one."""

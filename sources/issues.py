@@ -27,7 +27,7 @@ from sources.text.meaning import Meanings, nearest_meaning
 from sources.text.phrases import topics
 from sources.text.pins import Pins
 from sources.text.topics import Topics
-from store import issues
+from store import issue_acts, issues
 from store.database import Database
 from store.domain.desk import Desk
 from store.domain.errors import Conflict
@@ -50,10 +50,12 @@ async def refresh(db: Database, desk: Desk, *, now: datetime, meanings: ReadMean
     of each lot, where there is a deeper reading. Raises StoreError; Conflict where other processes never let up."""
     names, count, tries = _names(desk), 0, 0
     while True:
+        if not await issues.any_waiting(db):
+            return count
         lot = await issues.lot(db, limit=LOT)
         stale = tuple(islice((one for one in lot.issues.values() if one.stale), LEARNT))
-        if not lot.taken and not stale:
-            return count
+        if stale:
+            await issue_acts.sweep(db, now=now)
         seeds = await issues.examples(db, [one.id for one in stale])
         languages = {EVERYWHERE, *(each.language for each in lot.waiting)}
         languages |= {language for told in seeds.values() for _, language, _ in told}

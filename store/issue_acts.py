@@ -1,8 +1,8 @@
 """What persons do to issues: pin, rename, merge, split, and say which issue a mention has.
 
-Each act is remembered with who and when, and can be taken back (`undo`). Mentions are moved a few at a time: what was
-broken off is finished by `sweep`, which finding issues runs first. An issue that was merged stays as a row that leads
-to where it went, so that its id, its phrases and its future mentions go there too.
+Each act is remembered with who and when, and can be taken back (`undo`). Mentions are moved a few at a time: a merger
+or an undo that was broken off is finished by `sweep`, which finding issues runs first. An issue that was merged stays
+as a row that leads to where it went, so that its id, its phrases and its future mentions go there too.
 """
 
 from __future__ import annotations
@@ -289,6 +289,7 @@ async def _put(connection: AsyncConnection, act: int, mentions: Sequence[int], t
     await connection.execute(dialect_of(connection).insert(issue_move).on_conflict_do_nothing(), kept)
     ids = [row.id for row in moved]
     await connection.execute(update(mention).where(mention.c.id.in_(ids)).values(issue_id=to))
+    await _stale(connection, *{number for number in (to, *(row.issue_id for row in moved)) if number is not None})
     if to is not None:
         times = [row.created_at for row in moved]
         await issues.widen(connection, to, min(times), max(times))

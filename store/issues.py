@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, case, delete, exists, literal, select, update
+from sqlalchemy import Row, bindparam, case, delete, exists, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import changes
@@ -104,6 +104,17 @@ async def expect(connection: AsyncConnection, ids: Sequence[int]) -> None:
     if ids:
         rows = [{"mention_id": number} for number in ids]
         await connection.execute(dialect_of(connection).insert(issue_pending).on_conflict_do_nothing(), rows)
+
+
+async def any_waiting(db: Database) -> bool:
+    """Whether there is anything to do: next to nothing to ask."""
+    stale = (issue.c.stale, issue.c.merged_into.is_(None))
+    query = select(or_(exists().select_from(issue_pending), exists().where(*stale)))
+
+    async def work(connection: AsyncConnection) -> bool:
+        return bool((await connection.execute(query)).scalar_one())
+
+    return await db.read(work)
 
 
 async def lot(db: Database, *, limit: int) -> Lot:
