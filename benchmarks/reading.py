@@ -4,8 +4,9 @@
 
 DATA (or the environment variable EARFUL_LABELLED) is a folder of JSON Lines: `sentiment_LANGUAGE_val.jsonl` or, where
 there is none, `sentiment_LANGUAGE_train.jsonl`, each with `text`, `label` (neg, neu, pos) and `lang`;
-`airline_mentions_en.jsonl` and `intents_banking_train.jsonl` with `label`. Without it only the speeds are measured, on the texts of the demo. At most
-TEXTS of each language are read. What the weights were learnt from is marked with *: those figures flatter.
+`airline_mentions_en.jsonl` and `intents_banking_train.jsonl` with `label`. Without it only the speeds are measured, on
+the texts of the demo. At most TEXTS of each language are read. What the weights were learnt from is marked with *:
+those figures flatter.
 """
 
 from __future__ import annotations
