@@ -3,18 +3,21 @@
     python benchmarks/reading.py DATA [TEXTS]
 
 DATA (or the environment variable EARFUL_LABELLED) is a folder of JSON Lines: `sentiment_LANGUAGE_val.jsonl` or, where
-there is none, `sentiment_LANGUAGE_train.jsonl`, each with `text`, `label` (neg, neu, pos) and `lang`; and
-`airline_mentions_en.jsonl` with `label`. Without it only the speeds are measured, on the texts of the demo. At most
-TEXTS of each language are read. What the weights were learnt from is marked with *: those figures flatter.
+there is none, `sentiment_LANGUAGE_train.jsonl`, each with `text`, `label` (neg, neu, pos) and `lang`;
+`airline_mentions_en.jsonl` and `intents_banking_train.jsonl` with `label`. Without it only the speeds are measured, on
+the texts of the demo. At most TEXTS of each language are read. What the weights were learnt from is marked with *:
+those figures flatter.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import re
 import resource
+import statistics
 import sys
 import time
 from collections import Counter, defaultdict
@@ -24,7 +27,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sources.demo import world
-from sources.text import language, match, phrases, reading, sentiment
+from sources.text import grouping, language, match, phrases, reading, sentiment
+from sources.text.features import features, said
+from sources.text.groups import Groups
 from store.domain.desk import ReadingChoice
 from store.domain.query import parse
 from store.domain.words import fold
@@ -55,6 +60,7 @@ def main(folder: str = "", most: str = "324") -> None:
         languages_told(posts)
         sentiments_told(posts, learnt)
         complaints_told(Path(folder))
+        issues_told(Path(folder))
     speeds([post.text for post in posts] or demo())
 
 
@@ -129,6 +135,62 @@ def sentiments_told(posts: list[Post], learnt: set[str]) -> None:
             low, high = bootstrap(pairs)
             print(f"{code}{'*' * (code in learnt)} {low:.1f}-{high:.1f}", end="  ")
     print()
+
+
+def issues_told(folder: Path) -> None:
+    """Recurring issues of customers' questions whose intent is known; what is in no issue is alone."""
+    file = folder / "intents_banking_train.jsonl"
+    if not file.is_file():
+        return
+    kinds: dict[str, list[Post]] = defaultdict(list)
+    for post in read(file):
+        kinds[post.label].append(post)
+    some = [post for kind in kinds.values() for post in random.Random(0).sample(kind, min(40, len(kind)))]
+    print(f"\nISSUES, {len(some):,} questions of {len(kinds)} intents (* the thresholds were chosen on them)")
+    for lot in (4_000, 300, 20):
+        scores = []
+        for seed in range(3):
+            mixed = random.Random(seed).sample(some, len(some))
+            scores.append(issue_scores(mixed, grouped(mixed, lot)))
+        means = [statistics.fmean(each) for each in zip(*scores, strict=True)]
+        spread = max(score[0] for score in scores) - min(score[0] for score in scores)
+        shares = f"in an issue {means[1]:.0%}  of its main intent {means[2]:.0%}"
+        print(f"{f'in lots of {lot:,}':36} ARI {means[0]:.3f} (three orders: within {spread:.3f})  {shares}")
+    half = len(some) // 2
+    mixed = random.Random(0).sample(some, len(some))
+    before, after = grouped(mixed[:half], half), grouped(mixed, half)
+    kept = sum(after[n] == issue for n, issue in before.items())
+    print(f"of {len(before):,} in an issue, {kept:,} have the same one when as many more have come")
+    everything = [post for kind in kinds.values() for post in kind]
+    random.Random(0).shuffle(everything)
+    began = time.process_time()
+    grouped(everything, 4_000)
+    print(f"{10_000 * (time.process_time() - began) / len(everything):.1f} CPU-seconds for 10,000 questions")
+
+
+def grouped(posts: list[Post], lot: int) -> dict[int, str]:
+    """Number of a post -> its issue, as it comes out of lots."""
+    groups, issues = Groups(), dict[int, str]()
+    for at in range(0, len(posts), lot):
+        told = enumerate((post.text for post in posts[at : at + lot]), at)
+        items = [grouping.Item(n, n, features(said(text), "en"), trouble=True) for n, text in told]
+        placed = grouping.place(groups, items)
+        issues |= placed.joined | {n: key for key, numbers in placed.founded.items() for n in numbers}
+    return issues
+
+
+def issue_scores(posts: list[Post], issues: dict[int, str]) -> tuple[float, float, float]:
+    """Adjusted Rand index (Hubert and Arabie 1985), share in an issue, share of those that are of its main intent."""
+    found = [(post.label, issues.get(n, str(n))) for n, post in enumerate(posts)]
+    both, intents, groups = (Counter(each) for each in (found, (i for i, _ in found), (g for _, g in found)))
+    pairs, by_intent, by_group = (sum(math.comb(n, 2) for n in count.values()) for count in (both, intents, groups))
+    chance = by_intent * by_group / math.comb(len(posts), 2)
+    taken, main = set(issues.values()), dict[str, int]()
+    for (_, group), count in both.items():
+        if group in taken:
+            main[group] = max(main.get(group, 0), count)
+    index = (pairs - chance) / ((by_intent + by_group) / 2 - chance)
+    return index, len(issues) / len(posts), sum(main.values()) / max(len(issues), 1)
 
 
 def by_vader(post: Post) -> str:
@@ -211,7 +273,7 @@ def speeds(texts: list[str], count: int = 2_000) -> None:
         "language": language.detect,
         "sentiment, English": lambda text: sentiment.sentiment(text, "en"),
         "sentiment, English, word lists": lambda text: sentiment.sentiment(text, "en", "lexicon"),
-        "phrases": lambda text: phrases.phrases(text, "en"),
+        "topics": lambda text: phrases.topics(text, "en"),
         "matching one watch": lambda text: matches(match.document(factories.read_mention(text), source="demo")),
         "the whole reading": lambda text: reading.read("", text),
     }

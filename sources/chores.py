@@ -33,8 +33,7 @@ CHANGES_KEPT = timedelta(days=2)
 
 
 class Chores:
-    """`noticed` is told every ledger line, so that issues are looked for only when something new came in; `on_gone` is
-    told what was too old."""
+    """`on_gone` is told what was too old."""
 
     def __init__(
         self,
@@ -47,10 +46,6 @@ class Chores:
     ) -> None:
         self._db, self._desk, self._sources, self._intake = db, desk, sources, intake
         self._on_line, self._on_gone = on_line, on_gone
-        self._news = True
-
-    def noticed(self, line: PollLine) -> None:
-        self._news = self._news or line.new > 0
 
     async def run(self, stop: asyncio.Event) -> None:
         rounds = [
@@ -66,9 +61,7 @@ class Chores:
         await cases.wake(self._db, now=utcnow())
 
     async def find_issues(self) -> None:
-        if self._news:
-            self._news = False
-            await issues.refresh(self._db, self._desk, now=utcnow())
+        await issues.refresh(self._db, self._desk, now=utcnow())
 
     async def recheck_all(self, names: Collection[str]) -> list[PollLine]:
         """One round of these sources: the lines of what changed. What goes wrong is told, and tried in the next one."""

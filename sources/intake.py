@@ -14,7 +14,7 @@ from sources import rules
 from sources.learnt import Learnt
 from sources.protocol import Page
 from sources.stopping import to_the_end
-from sources.text import clean, match, phrases, reading
+from sources.text import clean, match, reading
 from store import cases, health, journal, mentions
 from store.database import Database
 from store.domain.action import Action
@@ -181,8 +181,7 @@ class Intake:
         watches = tuple(watch.name for watch, matches in self._watches if matches(document))
         if not (watches or item.lands):
             return item, []
-        said = phrases.phrases(f"{title}\n{text}", read.language)
-        item = replace(item, watches=watches, lands=True, phrases=said)
+        item = replace(item, watches=watches, lands=True)
         if new.ours or not self._rules:
             return item, []
         document = replace(document, watches=watches)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
-from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, case, distinct, func, literal, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, func, literal, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.buckets import Buckets, period
@@ -14,10 +13,11 @@ from store.database import Database
 from store.domain.case import CaseStatus
 from store.domain.desk import Role
 from store.domain.errors import NotFound
-from store.domain.insight import AnswerTimes, Bucket, Count, Insights, IssueRow, Period, Voice
-from store.domain.mention import UNKNOWN_AUTHOR, SentimentLabel
+from store.domain.insight import AnswerTimes, Bucket, Count, Insights, Period, Voice
 from store.domain.safetext import safe_line
-from store.tables import author, cases, issue, mention, mention_watch, watch
+from store.issue_counts import issues_of
+from store.scope import MOOD, NEGATIVE, TOTALS, Scope, heard_by, slot, when
+from store.tables import cases, mention, mention_watch, watch
 from store.types import to_micros
 
 __all__ = ["compute", "period", "span"]
@@ -59,10 +59,10 @@ async def compute(
     """
 
     async def work(connection: AsyncConnection) -> Insights:
-        scope = _Scope(over, None if watch is None else await _watch_id(connection, watch))
+        scope = Scope(over, None if watch is None else await _watch_id(connection, watch))
         buckets = Buckets(over, zone)
         volume = await _volume(connection, scope, buckets)
-        totals = (await connection.execute(scope.select(*_TOTALS))).one()
+        totals = (await connection.execute(scope.select(*TOTALS))).one()
         found = Insights(
             period=over,
             watch=watch,
@@ -73,61 +73,17 @@ async def compute(
             languages=await _counts(connection, scope, mention.c.language),
             networks=await _counts(connection, scope, mention.c.network),
             voices=await _voices(connection, scope),
-            issues=await _issues(connection, scope, buckets, issues),
+            issues=await issues_of(connection, scope, buckets, issues),
             answers=await _answers(connection, scope, reply_within),
         )
         if not compare_previous:
             return found
         before = replace(over, since=over.since - (over.until - over.since), until=over.since)
-        row = (await connection.execute(replace(scope, over=before).select(*_MOOD))).one()
+        row = (await connection.execute(replace(scope, over=before).select(*MOOD))).one()
         net = (row.positive - row.negative) / row.mentions if row.mentions else None
         return replace(found, previous_mentions=row.mentions, previous_net=net)
 
     return await db.read(work)
-
-
-def _when(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    """How often a condition holds."""
-    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
-
-
-_POSITIVE = _when(mention.c.sentiment == SentimentLabel.POSITIVE).label("positive")
-_NEGATIVE = _when(mention.c.sentiment == SentimentLabel.NEGATIVE).label("negative")
-_MOOD = (func.count().label("mentions"), _POSITIVE, _NEGATIVE)
-# Where a source names nobody, each mention is by somebody else.
-_NOBODY = mention.c.author_id.in_(select(author.c.id).where(author.c.handle == UNKNOWN_AUTHOR))
-_AUTHORS = func.count(distinct(case((_NOBODY, -mention.c.id), else_=mention.c.author_id))).label("authors")
-_TOTALS = (
-    _AUTHORS,
-    func.count(distinct(mention.c.case_id)).label("cases"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    """What counts: theirs, in cases that are not dismissed, in the period, of the watch."""
-
-    over: Period
-    watch_id: int | None
-
-    def select(self, *columns: Any) -> Select[Any]:
-        rows = mention.join(cases, cases.c.id == mention.c.case_id)
-        query = select(*columns).select_from(rows).where(*self._counting())
-        return query if self.watch_id is None else query.where(_heard_by(self.watch_id))
-
-    def _counting(self) -> tuple[ColumnElement[bool], ...]:
-        return (
-            mention.c.created_at >= self.over.since,
-            mention.c.created_at < self.over.until,
-            mention.c.ours.is_(False),
-            cases.c.status != CaseStatus.DISMISSED,
-        )
-
-
-def _heard_by(watch_id: int) -> ColumnElement[bool]:
-    """Whether a mention belongs to a watch: looked up for each mention of a period, not for each of the watch."""
-    both = (mention_watch.c.watch_id == watch_id, mention_watch.c.mention_id == mention.c.id)
-    return select(literal(1)).where(*both).correlate(mention).exists()
 
 
 async def _watch_id(connection: AsyncConnection, name: str) -> int:
@@ -137,14 +93,9 @@ async def _watch_id(connection: AsyncConnection, name: str) -> int:
     return watch_id
 
 
-def _slot(buckets: Buckets) -> ColumnElement[int]:
-    """The number of the hour (or quarter of an hour) since 1970 that a mention falls into."""
-    return (type_coerce(mention.c.created_at, BigInteger) // buckets.unit).label("slot")
-
-
-async def _volume(connection: AsyncConnection, scope: _Scope, buckets: Buckets) -> tuple[Bucket, ...]:
-    slot = _slot(buckets)
-    rows = (await connection.execute(scope.select(slot, *_MOOD).group_by(slot))).all()
+async def _volume(connection: AsyncConnection, scope: Scope, buckets: Buckets) -> tuple[Bucket, ...]:
+    time = slot(buckets)
+    rows = (await connection.execute(scope.select(time, *MOOD).group_by(time))).all()
     positive = buckets.fold((row.slot, row.positive) for row in rows)
     negative = buckets.fold((row.slot, row.negative) for row in rows)
     spoken = buckets.fold((row.slot, row.mentions) for row in rows)
@@ -154,13 +105,13 @@ async def _volume(connection: AsyncConnection, scope: _Scope, buckets: Buckets) 
     )
 
 
-async def _counts(connection: AsyncConnection, scope: _Scope, column: ColumnElement[str]) -> tuple[Count, ...]:
-    query = scope.select(column.label("name"), func.count().label("mentions"), _NEGATIVE).group_by(column)
+async def _counts(connection: AsyncConnection, scope: Scope, column: ColumnElement[str]) -> tuple[Count, ...]:
+    query = scope.select(column.label("name"), func.count().label("mentions"), NEGATIVE).group_by(column)
     rows = await connection.execute(query.order_by(func.count().desc(), column))
     return tuple(Count(safe_line(row.name), row.mentions, row.negative) for row in rows)
 
 
-async def _voices(connection: AsyncConnection, scope: _Scope) -> tuple[Voice, ...]:
+async def _voices(connection: AsyncConnection, scope: Scope) -> tuple[Voice, ...]:
     number = mention_watch.c.watch_id
     counting = replace(scope, watch_id=None).select(number, func.count().label("mentions"))
     counting = counting.join(mention_watch, mention_watch.c.mention_id == mention.c.id).group_by(number)
@@ -175,55 +126,7 @@ async def _voices(connection: AsyncConnection, scope: _Scope) -> tuple[Voice, ..
     return tuple(sorted(voices, key=lambda voice: (-voice.mentions, voice.watch)))
 
 
-async def _issues(connection: AsyncConnection, scope: _Scope, buckets: Buckets, limit: int) -> tuple[IssueRow, ...]:
-    middle = scope.over.since + (scope.over.until - scope.over.since) / 2
-    later = _when(mention.c.created_at >= middle).label("later")
-    largest = (
-        scope.select(mention.c.issue_id, func.count().label("mentions"), _AUTHORS, _NEGATIVE, later)
-        .where(mention.c.issue_id.is_not(None))
-        .group_by(mention.c.issue_id)
-        .order_by(func.count().desc(), func.max(mention.c.created_at).desc())
-        .limit(limit)
-    )
-    top = {row.issue_id: row for row in await connection.execute(largest)}
-    named = {row.id: row for row in await connection.execute(select(issue).where(issue.c.id.in_(top)))}
-    of_top = mention.c.issue_id.in_(top)
-    slot = _slot(buckets)
-    spoken: dict[int, list[tuple[int, int]]] = {}
-    by_slot = scope.select(mention.c.issue_id, slot, func.count().label("mentions")).where(of_top)
-    for row in await connection.execute(by_slot.group_by(mention.c.issue_id, slot)):
-        spoken.setdefault(row.issue_id, []).append((row.slot, row.mentions))
-    languages: dict[int, list[str]] = {}
-    by_language = scope.select(mention.c.issue_id, mention.c.language).where(of_top)
-    by_language = by_language.group_by(mention.c.issue_id, mention.c.language)
-    for row in await connection.execute(by_language.order_by(func.count().desc(), mention.c.language)):
-        languages.setdefault(row.issue_id, []).append(row.language)
-    examples = {issue_id: await _example(connection, scope, issue_id) for issue_id in top}
-    return tuple(
-        IssueRow(
-            id=issue_id,
-            label=safe_line(named[issue_id].label),
-            mentions=row.mentions,
-            authors=row.authors,
-            negative=row.negative,
-            languages=tuple(languages[issue_id]),
-            first_seen=named[issue_id].first_seen,
-            last_seen=named[issue_id].last_seen,
-            trend=buckets.fold(spoken[issue_id]),
-            change=(2 * row.later - row.mentions) / max(row.mentions - row.later, 1),
-            example=safe_line(examples[issue_id]),
-        )
-        for issue_id, row in top.items()
-    )
-
-
-async def _example(connection: AsyncConnection, scope: _Scope, issue_id: int) -> str:
-    """The newest words of an issue that are still there."""
-    query = scope.select(mention.c.text).where(mention.c.issue_id == issue_id, mention.c.deleted_at.is_(None))
-    return (await connection.execute(query.order_by(mention.c.created_at.desc()).limit(1))).scalar() or ""
-
-
-async def _answers(connection: AsyncConnection, scope: _Scope, reply_within: timedelta | None) -> AnswerTimes:
+async def _answers(connection: AsyncConnection, scope: Scope, reply_within: timedelta | None) -> AnswerTimes:
     """Of the cases whose first mention lies in the period. Those that wait count as waiting for ever: a percentile that
     falls among them is None. By a case that waits, a promise that ends after the period is neither kept nor broken."""
     of_period = [
@@ -232,7 +135,7 @@ async def _answers(connection: AsyncConnection, scope: _Scope, reply_within: tim
         cases.c.status != CaseStatus.DISMISSED,
     ]
     if scope.watch_id is not None:
-        of_case = select(mention.c.id).where(mention.c.case_id == cases.c.id, _heard_by(scope.watch_id))
+        of_case = select(mention.c.id).where(mention.c.case_id == cases.c.id, heard_by(scope.watch_id))
         of_period.append(of_case.exists())
     wait = type_coerce(cases.c.answered_at, BigInteger) - type_coerce(cases.c.created_at, BigInteger)
     promised = literal(0 if reply_within is None else reply_within // timedelta(microseconds=1))
@@ -240,8 +143,8 @@ async def _answers(connection: AsyncConnection, scope: _Scope, reply_within: tim
     totals = select(
         func.count().label("cases"),
         func.count(cases.c.answered_at).label("answered"),
-        _when(wait <= promised).label("in_time"),
-        _when(cases.c.answered_at.is_(None) & not_due).label("not_due"),
+        when(wait <= promised).label("in_time"),
+        when(cases.c.answered_at.is_(None) & not_due).label("not_due"),
     )
     row = (await connection.execute(totals.where(*of_period))).one()
 

@@ -64,7 +64,7 @@ async def save_page(
     - A muted author, thread or word (table mute) lands in a case that is opened `dismissed` with reason "muted ...",
       and opens no case again.
     - `deleted`: text, title, raw and versions go, deleted_at stays, the search index forgets it.
-    - Issue: the first of item.phrases that is a known issue's phrase.
+    - Issue: it is noted that one is to be looked for (see `store.issues`).
     - Cursor: see `cursors.move`.
 
     `then` (the rules) runs in the same transaction, with the line that is about to be committed.
@@ -245,21 +245,16 @@ def _case_of_ours(i: int, placed: Sequence[Place], at: Mapping[int, CaseFile], f
 async def _insert(
     connection: AsyncConnection, source: str, joined: Sequence[_Joined], *, now: datetime
 ) -> dict[Key, int]:
-    """Store the mentions with raw bytes, issue and search index: their ids by key."""
+    """Store the mentions with raw bytes and search index: their ids by key."""
     if not joined:
         return {}
     theirs = [each.item for each in joined if not each.item.new.ours]
-    known = await issues.known(connection, (phrase for item in theirs for phrase in item.phrases))
-    issue_of = {_key(item): next((known[p] for p in item.phrases if p in known), None) for item in theirs}
-    rows = [{**_row(each, source, now), "issue_id": issue_of.get(_key(each.item))} for each in joined]
+    rows = [_row(each, source, now) for each in joined]
     query = insert(mention).returning(mention.c.id, mention.c.network, mention.c.external_id)
     ids = {(row.network, row.external_id): row.id for row in await connection.execute(query, rows)}
-    await issues.seen(
-        connection,
-        [(issue_id, item.new.created_at) for item in theirs if (issue_id := issue_of[_key(item)]) is not None],
-    )
     told = {ids[_key(item)]: item.taught for item in theirs if item.taught is not None}
     await corrections.taught(connection, told, now=now)
+    await issues.expect(connection, [ids[_key(item)] for item in theirs])
     await raws.keep(connection, {ids[_key(each.item)]: each.item.new.raw for each in joined})
     await search.add(connection, [(ids[_key(each.item)], each.item.title, each.item.text) for each in joined])
     return ids
@@ -330,7 +325,7 @@ def _unfit(item: ReadMention) -> str:
     texts = (
         new.network, new.external_id, new.native_id, new.parent, new.thread, new.url, new.visibility, new.author.url,
         item.title, item.text, item.author_name, item.author_handle, reading.language, reading.intent or "",
-        *reading.reasons, *item.watches, *item.phrases,
+        *reading.reasons, *item.watches,
     )  # fmt: skip
     try:
         "".join(texts).encode()

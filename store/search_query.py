@@ -18,6 +18,7 @@ from store.dialects import Condition, Match, dialect_of
 from store.domain import fields
 from store.domain.query import And, Exact, Field, Fuzzy, Near, Node, Not, Or, Phrase, Title
 from store.domain.words import folded_words
+from store.issues import led
 from store.tables import author, case_tag, cases, issue, mention, mention_watch, watch
 
 _OF_CASES = frozenset({"status", "priority", "assignee", "team", "tag", "id", "network"})
@@ -208,11 +209,14 @@ class Compiler:
         return self._dialect.these(row.id for row in rows if fields.wrote(value, row.handle, row.name))
 
     async def _issues(self, value: str) -> Select[Any]:
+        """One that was merged means the one that it went into."""
+        rows = (await self._connection.execute(select(issue.c.id, issue.c.label, issue.c.merged_into))).all()
+        into = {row.id: row.merged_into for row in rows if row.merged_into is not None}
         if re.fullmatch("[0-9]{1,18}", value):
-            return self._dialect.these([int(value)])
+            return self._dialect.these([led(int(value), into)])
         words = folded_words(value)
-        rows = await self._connection.execute(select(issue.c.id, issue.c.label))
-        return self._dialect.these(row.id for row in rows if fields.contains(folded_words(row.label), words))
+        found = (row.id for row in rows if fields.contains(folded_words(row.label), words))
+        return self._dialect.these(dict.fromkeys(led(number, into) for number in found))
 
 
 def _may_overlap(left: Phrase, right: Phrase) -> bool:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
+    true,
 )
 
 from store.types import JsonText, Text, UtcDateTime
@@ -134,10 +135,68 @@ issue = Table(
     "issue",
     metadata,
     key(),
-    Column("phrase", Text, nullable=False, unique=True),  # folded words: a new mention looks itself up by it
+    Column("phrase", Text, nullable=False, unique=True),  # what founded it: a topic, or "mention N", or "pin N"
     Column("label", Text, nullable=False),
     Column("first_seen", UtcDateTime, nullable=False),
     Column("last_seen", UtcDateTime, nullable=False),
+    Column("pinned", Boolean, nullable=False, server_default=false()),
+    Column("merged_into", ForeignKey("issue.id"), index=True),  # where its id leads to since
+    Column("typical_id", BigInteger),  # its most typical mention, as far as that is still there
+    Column("stale", Boolean, nullable=False, server_default=true()),  # what it is about is to be learnt anew
+)
+
+# What a person did to issues, so that it can be taken back.
+issue_act = Table(
+    "issue_act",
+    metadata,
+    key(),
+    Column("at", UtcDateTime, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("issue_id", ForeignKey("issue.id"), nullable=False, index=True),  # the history of an issue
+    Column("other_id", BigInteger),  # what was merged into it, what it was split from
+    Column("before", Text, nullable=False, server_default=""),
+    Column("after", Text, nullable=False, server_default=""),
+    Column("undone_at", UtcDateTime),
+    Index("issue_act_by_agent", "agent", "id"),  # undo: my newest
+)
+
+# By what a pinned issue is known: phrases, and examples, which are whole texts.
+issue_phrase = Table(
+    "issue_phrase",
+    metadata,
+    key(),
+    Column("issue_id", ForeignKey("issue.id"), nullable=False, index=True),
+    Column("act_id", ForeignKey("issue_act.id"), nullable=False, index=True),
+    Column("phrase", Text, nullable=False),
+    Column("example", Boolean, nullable=False),
+)
+
+# Which issue the mentions had that an act moved.
+issue_move = Table(
+    "issue_move",
+    metadata,
+    Column("act_id", ForeignKey("issue_act.id", ondelete="CASCADE"), primary_key=True),
+    Column("mention_id", ForeignKey("mention.id", ondelete="CASCADE"), primary_key=True),
+    Column("before", BigInteger),
+    Index("issue_move_by_mention", "mention_id"),  # a mention that goes takes them along
+)
+
+# Mentions that nobody has looked for an issue of yet; `pins_only`: again, because a new pin may want them.
+issue_pending = Table(
+    "issue_pending",
+    metadata,
+    Column("mention_id", ForeignKey("mention.id", ondelete="CASCADE"), primary_key=True),
+    Column("pins_only", Boolean, nullable=False, server_default=false()),
+)
+
+# What grouping remembers of a language: numbers, no words (sources.text.groups). "" is what is of all languages.
+issue_state = Table(
+    "issue_state",
+    metadata,
+    Column("language", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
 )
 
 mention = Table(
@@ -172,11 +231,14 @@ mention = Table(
     Column("edited_at", UtcDateTime),
     Column("deleted_at", UtcDateTime),
     Column("checked_at", UtcDateTime),
+    Column("copy_of", BigInteger),  # the mention whose words it repeats
     UniqueConstraint("network", "external_id"),  # one post, one row
     Index("mention_by_author", "author_id", "created_at"),  # all we know of a person, and how often they write
     Index("mention_by_native", "source", "native_id"),  # find a reply's parent
     Index("mention_by_thread", "network", "thread"),  # the thread around a case
     Index("mention_by_url", "url"),  # why: a person has the address of a post
+    Index("mention_by_copy", "copy_of", **_where("copy_of IS NOT NULL")),  # an original's copies share its issue
+    Index("mention_copies", "issue_id", "created_at", **_where("copy_of IS NOT NULL")),  # how many of an issue repeat
     # Insights count without the rows: everything that they group or leave out by.
     Index(
         "mention_by_time", "created_at", "ours", "case_id", "author_id", "issue_id", "sentiment", "language", "network"

@@ -35,6 +35,8 @@ HOUSE: Mapping[str, tuple[str, ...]] = {
     "case_tag": ("tag",),
     "poll": ("asked", "error"),
     "rejected": ("reason",),
+    "issue_act": ("before", "after"),
+    "issue_phrase": ("phrase",),
 }
 OTHERS: Mapping[str, tuple[str, ...]] = {
     "mention": ("title", "text"),
@@ -75,6 +77,8 @@ NOBODY: Mapping[str, tuple[str, ...]] = {
     "attempt": ("before", "after"),
     "mute": ("kind", "network", "agent"),
     "change": ("kind",),
+    "issue_act": ("agent", "action"),
+    "issue_state": ("language",),
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Executable, Row, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import mentions
+from store import issue_acts, mentions
 from store.database import Database
 from store.domain.mention import NewAuthor, NewMention, Reading, ReadMention, SentimentLabel
 from store.domain.poll import PageToStore, PollLine
@@ -52,7 +52,6 @@ def read_mention(
     urgency: int = 0,
     reasons: Sequence[str] = (),
     analysis: int = 1,
-    phrases: Sequence[str] = (),
     **fields: Any,
 ) -> ReadMention:
     """One item after cleaning, matching and reading. `fields` go to `new_mention`."""
@@ -74,7 +73,6 @@ def read_mention(
             reasons=tuple(reasons),
             version=analysis,
         ),
-        phrases=tuple(phrases),
     )
 
 
@@ -96,6 +94,11 @@ async def land(
 ) -> PollLine:
     """Store these items as one page and return its ledger line, with `new_mentions` and `new_cases`."""
     return await mentions.save_page(db, page(*items, **fields), now=now, reply_within=reply_within)
+
+
+async def issue_of(db: Database, label: str, ids: Sequence[int]) -> int:
+    """An issue that a person pinned to these mentions: its id."""
+    return (await issue_acts.pin(db, label, mentions=ids, agent="ana", now=NOW)).issue
 
 
 async def rows(db: Database, query: Table | Executable) -> list[Row[Any]]:

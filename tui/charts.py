@@ -27,7 +27,7 @@ from tui.lettering import (
 )
 from tui.plots import SIGNS, net_sentiment, together, volume
 
-__all__ = ["answers", "bars", "issues", "net_sentiment", "report", "sparkline", "totals", "voices", "volume"]
+__all__ = ["answers", "bars", "counted", "issues", "net_sentiment", "report", "sparkline", "totals", "voices", "volume"]
 
 NARROWEST, WIDE, WIDEST = 40, 120, 200
 VOLUME_HEIGHT, NET_HEIGHT, GAP = 12, 9, 4
@@ -104,8 +104,14 @@ def voices(rows: Sequence[Voice], width: int, colour: bool = False) -> list[str]
     return _bars([(f"{row.watch} ({row.role})", row.mentions, 0, row.share) for row in rows], width, colour)
 
 
+def counted(row: IssueRow) -> str:
+    """How often, and how much of it only repeats: "31 mentions, 9 of them copies"."""
+    mentions = f"{number(row.mentions)} mention{'' if row.mentions == 1 else 's'}"
+    return f"{mentions}, {number(row.copies)} of them copies" if row.copies else mentions
+
+
 def issues(rows: Sequence[IssueRow], width: int, colour: bool = False) -> list[str]:
-    """A table of recurring issues, under each the newest words of it. Narrow pages have fewer columns."""
+    """A table of recurring issues, under each its most typical words. Narrow pages have fewer columns."""
     if not rows:
         return ["Nothing has come up often enough yet to be called an issue."]
     trend = min(max(len(row.trend) for row in rows), 30 if width >= WIDE else 14)
@@ -128,7 +134,9 @@ def issues(rows: Sequence[IssueRow], width: int, colour: bool = False) -> list[s
     for i, row in enumerate(rows):
         lines.append(line(row.label, [texts[i] for _, _, texts in shown]))
         if row.example:
-            lines.append(paint(f"  “{shorten(row.example, width - 4)}”", "quiet", colour))
+            copies = f"  {number(row.copies)} of them copies:" if row.copies else " "
+            said = f"{copies} “{shorten(row.example, width - 3 - cells(copies))}”"
+            lines.append(paint(said, "quiet", colour))
     return lines
 
 

@@ -18,7 +18,7 @@ DEFINITIONS: dict[str, tuple[str, str]] = {
         "own mentions / (own + competitors' mentions)",
     ),
     "Recurring issue": (
-        "A phrase that at least three authors use, with the mentions that hold it.",
+        "What at least three authors say in their own words, or what a person pinned; reposts are told apart.",
         "count of mentions of the issue in the period",
     ),
     "Change of an issue": (

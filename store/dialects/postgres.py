@@ -26,8 +26,7 @@ _CHANGES = text(
 )
 _TYPES = {
     "INTEGER NOT NULL PRIMARY KEY": "BIGSERIAL PRIMARY KEY",
-    "INTEGER NOT NULL REFERENCES": "BIGINT NOT NULL REFERENCES",
-    "INTEGER REFERENCES": "BIGINT REFERENCES",
+    "INTEGER (?=(?:NOT NULL )?REFERENCES)": "BIGINT ",
     "BLOB": "BYTEA",
     "TEXT": 'TEXT COLLATE "C"',
 }
@@ -42,7 +41,9 @@ class Postgres:
     full_text = Tsvector()
 
     def schema(self, statement: str) -> str:
-        return re.sub("|".join(_TYPES), lambda found: _TYPES[found[0]], statement)
+        for pattern, spelling in _TYPES.items():
+            statement = re.sub(pattern, spelling, statement)
+        return statement
 
     async def create(self, connection: AsyncConnection) -> None:
         """Changes know their transaction: ids are given before a commit, so that a lower one may be seen later."""

@@ -56,7 +56,9 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class IssueRow:
-    """A recurring issue in a period. `trend` holds mentions a bucket, `change` the later half against the earlier."""
+    """A recurring issue in a period. `copies` of its mentions repeat others; `trend` holds mentions a bucket, `change`
+    the later half against the earlier, `previous` the mentions of the period of the same length just before; `example`
+    is its most typical mention, or else the newest."""
 
     id: int
     label: SafeText
@@ -69,6 +71,10 @@ class IssueRow:
     trend: tuple[int, ...]
     change: float
     example: SafeText
+    copies: int = 0
+    positive: int = 0
+    previous: int = 0
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

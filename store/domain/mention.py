@@ -106,7 +106,6 @@ class ReadMention:
     watches: tuple[str, ...]
     lands: bool
     reading: Reading
-    phrases: tuple[str, ...] = ()
     taught: Taught | None = None
 
 

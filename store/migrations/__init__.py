@@ -81,12 +81,48 @@ async def _remember_corrections(connection: AsyncConnection) -> None:
     )
 
 
+async def _keep_up_issues(connection: AsyncConnection) -> None:
+    """5 -> 6: issues are kept up as mentions come in, can be pinned, merged and split; copies are known. What has no
+    issue yet is looked at anew, the newest of it."""
+    for statement in (
+        "ALTER TABLE issue ADD COLUMN pinned BOOLEAN DEFAULT false NOT NULL",
+        "ALTER TABLE issue ADD COLUMN merged_into INTEGER REFERENCES issue (id)",
+        "ALTER TABLE issue ADD COLUMN typical_id BIGINT",
+        "ALTER TABLE issue ADD COLUMN stale BOOLEAN DEFAULT true NOT NULL",
+        "CREATE INDEX ix_issue_merged_into ON issue (merged_into)",
+        "CREATE TABLE issue_act (id INTEGER NOT NULL PRIMARY KEY, at BIGINT NOT NULL, agent TEXT NOT NULL, "
+        "action TEXT NOT NULL, issue_id INTEGER NOT NULL REFERENCES issue (id), other_id BIGINT, "
+        "before TEXT DEFAULT '' NOT NULL, after TEXT DEFAULT '' NOT NULL, undone_at BIGINT)",
+        "CREATE INDEX ix_issue_act_issue_id ON issue_act (issue_id)",
+        "CREATE INDEX issue_act_by_agent ON issue_act (agent, id)",
+        "CREATE TABLE issue_phrase (id INTEGER NOT NULL PRIMARY KEY, issue_id INTEGER NOT NULL REFERENCES issue (id), "
+        "act_id INTEGER NOT NULL REFERENCES issue_act (id), phrase TEXT NOT NULL, example BOOLEAN NOT NULL)",
+        "CREATE INDEX ix_issue_phrase_issue_id ON issue_phrase (issue_id)",
+        "CREATE INDEX ix_issue_phrase_act_id ON issue_phrase (act_id)",
+        "CREATE TABLE issue_move (act_id INTEGER NOT NULL REFERENCES issue_act (id) ON DELETE CASCADE, "
+        "mention_id INTEGER NOT NULL REFERENCES mention (id) ON DELETE CASCADE, before BIGINT, "
+        "PRIMARY KEY (act_id, mention_id))",
+        "CREATE INDEX issue_move_by_mention ON issue_move (mention_id)",
+        "CREATE TABLE issue_pending (mention_id INTEGER NOT NULL REFERENCES mention (id) ON DELETE CASCADE, "
+        "pins_only BOOLEAN DEFAULT false NOT NULL, PRIMARY KEY (mention_id))",
+        "CREATE TABLE issue_state (language TEXT NOT NULL, version BIGINT NOT NULL, body BLOB NOT NULL, "
+        "PRIMARY KEY (language))",
+        "ALTER TABLE mention ADD COLUMN copy_of BIGINT",
+        "CREATE INDEX mention_by_copy ON mention (copy_of) WHERE copy_of IS NOT NULL",
+        "CREATE INDEX mention_copies ON mention (issue_id, created_at) WHERE copy_of IS NOT NULL",
+        "INSERT INTO issue_pending (mention_id) SELECT id FROM mention WHERE issue_id IS NULL AND ours = false "
+        "AND deleted_at IS NULL ORDER BY id DESC LIMIT 20000",
+    ):
+        await run(connection, statement)
+
+
 # STEPS[n] leads from version n + 1 to n + 2. Add at the end only.
 STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (
     _remember_unmatched,
     _remember_erased,
     _wait_since,
     _remember_corrections,
+    _keep_up_issues,
 )
 CURRENT = len(STEPS) + 1
 HALF_COPIED = 0

@@ -152,13 +152,67 @@ CREATE TABLE issue (
 	label TEXT NOT NULL,
 	first_seen BIGINT NOT NULL,
 	last_seen BIGINT NOT NULL,
+	pinned BOOLEAN DEFAULT 0 NOT NULL,
+	merged_into INTEGER,
+	typical_id BIGINT,
+	stale BOOLEAN DEFAULT 1 NOT NULL,
 	PRIMARY KEY (id),
-	UNIQUE (phrase)
+	UNIQUE (phrase),
+	FOREIGN KEY(merged_into) REFERENCES issue (id)
+);
+CREATE TABLE issue_act (
+	id INTEGER NOT NULL,
+	at BIGINT NOT NULL,
+	agent TEXT NOT NULL,
+	action TEXT NOT NULL,
+	issue_id INTEGER NOT NULL,
+	other_id BIGINT,
+	"before" TEXT DEFAULT '' NOT NULL,
+	"after" TEXT DEFAULT '' NOT NULL,
+	undone_at BIGINT,
+	PRIMARY KEY (id),
+	FOREIGN KEY(issue_id) REFERENCES issue (id)
+);
+CREATE INDEX issue_act_by_agent ON issue_act (agent, id);
+CREATE TABLE issue_move (
+	act_id INTEGER NOT NULL,
+	mention_id INTEGER NOT NULL,
+	"before" BIGINT,
+	PRIMARY KEY (act_id, mention_id),
+	FOREIGN KEY(act_id) REFERENCES issue_act (id) ON DELETE CASCADE,
+	FOREIGN KEY(mention_id) REFERENCES mention (id) ON DELETE CASCADE
+);
+CREATE INDEX issue_move_by_mention ON issue_move (mention_id);
+CREATE TABLE issue_pending (
+	mention_id INTEGER NOT NULL,
+	pins_only BOOLEAN DEFAULT 0 NOT NULL,
+	PRIMARY KEY (mention_id),
+	FOREIGN KEY(mention_id) REFERENCES mention (id) ON DELETE CASCADE
+);
+CREATE TABLE issue_phrase (
+	id INTEGER NOT NULL,
+	issue_id INTEGER NOT NULL,
+	act_id INTEGER NOT NULL,
+	phrase TEXT NOT NULL,
+	example BOOLEAN NOT NULL,
+	PRIMARY KEY (id),
+	FOREIGN KEY(issue_id) REFERENCES issue (id),
+	FOREIGN KEY(act_id) REFERENCES issue_act (id)
+);
+CREATE TABLE issue_state (
+	language TEXT NOT NULL,
+	version BIGINT NOT NULL,
+	body BLOB NOT NULL,
+	PRIMARY KEY (language)
 );
 CREATE INDEX ix_attempt_delivery_id ON attempt (delivery_id);
 CREATE INDEX ix_correction_digest ON correction (digest);
 CREATE INDEX ix_correction_mention_id ON correction (mention_id);
 CREATE INDEX ix_delivery_case_id ON delivery (case_id);
+CREATE INDEX ix_issue_act_issue_id ON issue_act (issue_id);
+CREATE INDEX ix_issue_merged_into ON issue (merged_into);
+CREATE INDEX ix_issue_phrase_act_id ON issue_phrase (act_id);
+CREATE INDEX ix_issue_phrase_issue_id ON issue_phrase (issue_id);
 CREATE INDEX ix_journal_batch ON journal (batch);
 CREATE INDEX ix_journal_case_id ON journal (case_id);
 CREATE INDEX ix_mention_case_id ON mention (case_id);
@@ -219,6 +273,7 @@ CREATE TABLE mention (
 	edited_at BIGINT,
 	deleted_at BIGINT,
 	checked_at BIGINT,
+	copy_of BIGINT,
 	PRIMARY KEY (id),
 	UNIQUE (network, external_id),
 	FOREIGN KEY(case_id) REFERENCES cases (id),
@@ -226,10 +281,12 @@ CREATE TABLE mention (
 	FOREIGN KEY(issue_id) REFERENCES issue (id)
 );
 CREATE INDEX mention_by_author ON mention (author_id, created_at);
+CREATE INDEX mention_by_copy ON mention (copy_of) WHERE copy_of IS NOT NULL;
 CREATE INDEX mention_by_native ON mention (source, native_id);
 CREATE INDEX mention_by_thread ON mention (network, thread);
 CREATE INDEX mention_by_time ON mention (created_at, ours, case_id, author_id, issue_id, sentiment, language, network);
 CREATE INDEX mention_by_url ON mention (url);
+CREATE INDEX mention_copies ON mention (issue_id, created_at) WHERE copy_of IS NOT NULL;
 CREATE VIRTUAL TABLE mention_fts USING fts5(title, text, tokenize = 'ascii');
 CREATE TABLE mention_raw (
 	mention_id INTEGER NOT NULL,

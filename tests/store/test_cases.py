@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import cases, changes, issues, mentions, outbox, tables
+from store import cases, changes, mentions, outbox, tables
 from store.database import Database
 from store.domain.action import AddNote, Assign, Dismiss, Done, Escalate, Prioritise, Reply, Snooze, Tag
 from store.domain.case import CaseStatus, Priority
@@ -21,7 +21,7 @@ from store.domain.desk import DEFAULT_VIEWS, Role, View, Watch
 from store.domain.errors import BadInput, NotFound
 from store.domain.mention import UNKNOWN_AUTHOR, NewAuthor, ReadMention
 from store.domain.query import parse
-from tests.factories import NOW, land, read_mention
+from tests.factories import NOW, issue_of, land, read_mention
 from tests.hostile import PAYLOADS, harm_in
 from tests.store.desk import do, open_cases, plan, reply, row_of, statements, status_of
 
@@ -58,7 +58,7 @@ async def test_a_line_of_the_inbox_says_what_the_newest_word_of_theirs_is(db: Da
     line = await land(db, first, now=NOW - 2 * HOUR)
     await land(db, newest)
     (case_id,) = line.new_cases
-    await issues.found(db, {"down": ("Login is down", [2])}, now=NOW)
+    await issue_of(db, "Login is down", [2])
     await do(db, Tag(("vip", "press")), case_id)
     await reply(db, case_id)
 

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from store import insights, issues, mentions, tables
+from store import insights, mentions, tables
 from store.database import Database
 from store.domain.desk import Role, Watch
 from store.domain.errors import NotFound
 from store.domain.insight import AnswerTimes, Count, Insights
 from store.domain.mention import UNKNOWN_AUTHOR
-from tests.factories import A_DAY, NOW, change, land, read_mention
+from tests.factories import A_DAY, NOW, change, issue_of, land, read_mention
 
 pytestmark = pytest.mark.both
 
@@ -156,7 +156,8 @@ async def test_a_recurring_issue_with_its_trend(db: Database) -> None:
     in_time = {row_id: (await mentions.get(db, row_id)).text for row_id in line.new_mentions}
     of_login = [row_id for row_id, words in in_time.items() if words != "slow"]
     slow = [row_id for row_id, words in in_time.items() if words == "slow"]
-    await issues.found(db, {"login fail": ("Login fails", of_login), "slow": ("Slow", slow)}, now=NOW)
+    await issue_of(db, "Login fails", of_login)
+    await issue_of(db, "Slow", slow)
     await land(db, deleted=["x"])
 
     found = await week(db)
@@ -245,9 +246,7 @@ async def test_insights_are_plain_data(db: Database) -> None:
 
 
 async def test_each_mention_of_nobody_is_by_somebody_else(db: Database) -> None:
-    line = await land(
-        db, *(read_mention(author=who, phrases=["login"]) for who in (UNKNOWN_AUTHOR, "unknown", "ana", "ana"))
-    )
-    await issues.found(db, {"login": ("login", line.new_mentions)}, now=NOW)
+    line = await land(db, *(read_mention(author=who) for who in (UNKNOWN_AUTHOR, "unknown", "ana", "ana")))
+    await issue_of(db, "login", line.new_mentions)
     found = await week(db)
     assert (found.authors, found.issues[0].authors) == (3, 3)

@@ -329,25 +329,6 @@ async def test_screens_are_told_what_is_new_and_what_moved(db: Database) -> None
     assert set(moved) == {("case", old), ("new", fresh), ("source", None)}
 
 
-async def test_a_known_issue_takes_its_mentions(db: Database) -> None:
-    await change(
-        db,
-        tables.issue.insert().values(
-            phrase="login fail", label="Login fails", first_seen=NOW - HOUR, last_seen=NOW - HOUR
-        ),
-    )
-
-    line = await land(
-        db,
-        read_mention(id="a", phrases=["slow app", "login fail"], created_at=NOW - 5 * HOUR),
-        read_mention(id="b", phrases=["slow app"], created_at=NOW),
-    )
-
-    assert [(await mentions.get(db, each)).issue for each in line.new_mentions] == ["Login fails", None]
-    [issue] = await rows(db, tables.issue)
-    assert (issue.first_seen, issue.last_seen) == (NOW - 5 * HOUR, NOW - HOUR)
-
-
 async def test_ten_thousand_in_one_page(db: Database) -> None:
     items = [
         read_mention(id=f"{n}", author=f"a{n % 3_000}", thread=f"t{n % 7_000}", parent=f"{n // 2}")

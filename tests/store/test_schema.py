@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import mentions, migrations, tables
 from store.database import Database
@@ -52,6 +53,12 @@ async def test_a_store_of_schema_1_becomes_the_one_of_today_with_all_that_is_in_
     await change(db, text("CREATE INDEX ix_mention_author_id ON mention (author_id)"))
     for table in ("correction_alike", "correction", "layer"):
         await change(db, text(f"DROP TABLE {table}"))
+    for table in ("move", "phrase", "act", "pending", "state"):
+        await change(db, text(f"DROP TABLE issue_{table}"))
+    for index in ("mention_by_copy", "mention_copies"):
+        await change(db, text(f"DROP INDEX {index}"))
+    await change(db, text("ALTER TABLE mention DROP COLUMN copy_of"))
+    await db.write(issues_of_schema_1)
     await change(db, text("UPDATE schema_version SET version = 1"))
     await db.close()
 
@@ -62,6 +69,12 @@ async def test_a_store_of_schema_1_becomes_the_one_of_today_with_all_that_is_in_
     assert case.waits_since == case.created_at
     assert await shape(db) == whole
     assert (await land(db, read_mention(watches=(), lands=False))).unmatched == 1
+
+
+async def issues_of_schema_1(connection: AsyncConnection) -> None:
+    await connection.execute(text(f"DROP TABLE issue {'' if connection.dialect.name == 'sqlite' else 'CASCADE'}"))
+    columns = "phrase TEXT NOT NULL UNIQUE, label TEXT NOT NULL, first_seen BIGINT NOT NULL, last_seen BIGINT NOT NULL"
+    await migrations.run(connection, f"CREATE TABLE issue (id INTEGER NOT NULL PRIMARY KEY, {columns})")
 
 
 async def shape(db: Database) -> dict[str, object]:

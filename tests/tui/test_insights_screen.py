@@ -14,6 +14,7 @@ from store.database import Database
 from store.domain.action import Dismiss
 from store.domain.desk import Role, Watch
 from store.domain.mention import NewAuthor
+from store.tables import mention
 from tests import factories
 from tests.hostile import PAYLOADS, harm_in
 from tests.tui.desk import painted, place, press
@@ -209,7 +210,6 @@ async def test_all_of_it_is_usable_at_any_size_and_hostile_words_are_harmless(
             network="".join(text[:20]),
             language="en",
             created_at=NOON - timedelta(hours=n),
-            phrases=("log in",),
         )
         for n, text in enumerate(texts)
     ]
@@ -225,3 +225,42 @@ async def test_all_of_it_is_usable_at_any_size_and_hostile_words_are_harmless(
                 assert all(len(pane.render_line(y).text) >= pane.size.width - 60 for y in range(pane.size.height))
         assert screen.chart.size.height >= 8
         assert screen.figures.size.height >= 6
+
+
+async def test_issues_are_named_joined_and_split_by_keys_and_it_is_undone(path: Path) -> None:
+    await fortnight(path)
+    database = Database(path)
+    await database.open()
+    ids = {row.text: row.id for row in await factories.rows(database, mention)}
+    await factories.issue_of(database, "lost parcels", [ids[f"today{n} says"] for n in range(3)])
+    await factories.issue_of(database, "slow app", [ids["before says"]])
+    await database.close()
+    async with running(path, desk=WATCHING) as (app, pilot):
+        screen = await opened(pilot, app)
+
+        async def labels(*wanted: str) -> None:
+            await until(pilot, lambda: {issue.label for issue in screen.found.issues} == set(wanted))
+
+        async def typed(words: str) -> None:
+            await press(pilot, *("space" if sign == " " else sign for sign in words), "enter")
+
+        await press(pilot, "tab")
+        await press(pilot, "n", *["backspace"] * len("lost parcels"))
+        await typed("parcels")
+        await labels("parcels", "slow app")
+        await press(pilot, "X")
+        await typed("today1")
+        await typed("today only")
+        await labels("parcels", "slow app", "today only")
+        await press(pilot, "M")
+        await typed("slow")
+        await labels("slow app", "today only")
+        await press(pilot, "u")
+        await labels("parcels", "slow app", "today only")
+        await press(pilot, "u", "u")
+        await labels("lost parcels", "slow app")
+        await press(pilot, "g", "g", "p", *["backspace"] * len("lost parcels"))
+        await typed("gone")
+        await press(pilot, "enter", "enter")
+        await labels("gone", "slow app")
+        assert app.screen is screen

@@ -211,6 +211,25 @@ def insights(parser: ArgumentParser) -> None:
     parser.add_argument("--compare", choices=["previous"], help="with the same length of time before")
 
 
+def issues(parser: ArgumentParser) -> None:
+    deeds = ["list", "show", "pin", "rename", "merge", "split", "set", "undo"]
+    parser.add_argument("deed", metavar="|".join(deeds), nargs="?", choices=deeds, default="list")
+    parser.add_argument("words", metavar="ID, NAME", nargs="*", help="which issue, or what it is to be called")
+    parser.add_argument("--since", metavar="D", help="list, show: a date, a time, or a duration such as 30d")
+    parser.add_argument("--limit", metavar="N", type=how_many, default=50, help="list: at most so many (default: 50)")
+    parser.add_argument(
+        "--phrase", metavar="P", action="append", default=[], help="pin, split: whatever holds it; may be repeated"
+    )
+    parser.add_argument(
+        "--example", metavar="T", action="append", default=[], help="pin: whatever is like this text; may be repeated"
+    )
+    parser.add_argument(
+        "--mention", metavar="N", type=how_many, action="append", default=[], help="pin, split: this mention"
+    )
+    parser.add_argument("--issue", metavar="ID", type=how_many, help="pin: this issue instead of a new one")
+    agent(parser)
+
+
 def why(parser: ArgumentParser) -> None:
     parser.add_argument("post", metavar="URL-or-ID", help="a case, the address of a post, or its network's id")
     parser.add_argument("--at", metavar="TIME", help="about when it was written, where it was never seen")

@@ -79,6 +79,21 @@ COMMANDS: dict[str, Command] = {
             ("earful ledger --source mastodon.social --since 24h",),
         ),
         Command(
+            "issues",
+            READ,
+            "[show|pin|merge|...]",
+            "what many people say, and what you call it",
+            "issues:issues",
+            arguments.issues,
+            (
+                "earful issues --since 30d",
+                "earful issues show 12",
+                'earful issues pin "double charge" --phrase "charged twice" --example "you took the money two times"',
+                "earful issues merge 12 15",
+                'earful issues split 12 "refund is late" --phrase "still waiting for my refund"',
+            ),
+        ),
+        Command(
             "why",
             READ,
             "URL-or-ID",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from store import insights as counting
 from store.database import Database
 from store.domain.errors import BadInput
-from store.domain.insight import Count, Insights, Period
+from store.domain.insight import Count, Insights, IssueRow, Period
 from tui.cli.call import DONE, Call
 from tui.cli.records import Record
 from tui.times import iso, local_zone, moment
@@ -80,22 +80,7 @@ def insights_record(found: Insights) -> Record:
             {"watch": voice.watch, "role": voice.role, "mentions": voice.mentions, "share": voice.share}
             for voice in found.voices
         ],
-        "issues": [
-            {
-                "id": issue.id,
-                "label": issue.label,
-                "mentions": issue.mentions,
-                "authors": issue.authors,
-                "negative": issue.negative,
-                "languages": issue.languages,
-                "first_seen": iso(issue.first_seen),
-                "last_seen": iso(issue.last_seen),
-                "trend": issue.trend,
-                "change": issue.change,
-                "example": issue.example,
-            }
-            for issue in found.issues
-        ],
+        "issues": [issue_record(issue) for issue in found.issues],
         "answers": {
             "cases": found.answers.cases,
             "answered": found.answers.answered,
@@ -106,6 +91,23 @@ def insights_record(found: Insights) -> Record:
         "previous": None
         if found.previous_mentions is None
         else {"mentions": found.previous_mentions, "net_sentiment": found.previous_net},
+    }
+
+
+def issue_record(issue: IssueRow) -> Record:
+    return {
+        "id": issue.id,
+        "label": issue.label,
+        "mentions": issue.mentions,
+        "copies": issue.copies,
+        "authors": issue.authors,
+        "negative": issue.negative,
+        "languages": issue.languages,
+        "first_seen": iso(issue.first_seen),
+        "last_seen": iso(issue.last_seen),
+        "trend": issue.trend,
+        "change": issue.change,
+        "example": issue.example,
     }
 
 

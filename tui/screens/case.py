@@ -21,6 +21,7 @@ from store.domain.errors import NotFound
 from store.domain.query import parse
 from tui import actions, answering
 from tui.deeds import Deeds
+from tui.issue_deeds import IssueOfCase
 from tui.messages import Pulse, StoreChanged
 from tui.quiet import quietly
 from tui.screens import make
@@ -41,7 +42,7 @@ RELOAD_SECONDS = 0.05
 WHILE_WRITING = frozenset({"pane", "leave_composer", "editor", "review"})
 
 
-class CaseScreen(Writing, Deeds, Screen[None]):
+class CaseScreen(Writing, Deeds, IssueOfCase, Screen[None]):
     """`kind`: open the composer at once, for a "reply" (`quoting` their words) or a "note"."""
 
     app: Earful

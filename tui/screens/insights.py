@@ -14,6 +14,7 @@ from textual.screen import Screen
 
 from store.domain.insight import Insights
 from tui import actions, charts, lettering
+from tui.issue_deeds import IssueDeeds
 from tui.messages import Pulse, StoreChanged
 from tui.modals.define import DefineScreen
 from tui.modals.pick import Choice, PickScreen
@@ -35,7 +36,7 @@ AGAIN_SECONDS = 5.0  # while mentions come in, numbers are counted again at most
 ISSUES = 15
 
 
-class InsightsScreen(Screen[None]):
+class InsightsScreen(IssueDeeds, Screen[None]):
     """`found` is what is on screen: counted again when the period, the watch or the store changes, not on moves."""
 
     app: Earful
