@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Table, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import changes, erased, search
+from store import changes, erased, search, vectors
 from store.domain.case import FINISHED, CaseStatus
 from store.domain.delivery import SETTLED, DeliveryKind, DeliveryState
 from store.domain.mention import JsonObject
@@ -46,8 +46,8 @@ class Papers:
 
 
 async def words(connection: AsyncConnection, ids: Sequence[int], *, now: datetime) -> tuple[int, int]:
-    """Words, titles, addresses, ids, raw items, versions and the index of these mentions: (versions, raw items) that
-    went. Their ids stay as fingerprints: no source brings them back."""
+    """Words, titles, addresses, ids, raw items, versions, vectors and the index of these mentions: (versions, raw
+    items) that went. Their ids stay as fingerprints: no source brings them back."""
     columns = (mention.c[name] for name in ("id", "network", "external_id", "thread", "ours", "deleted_at"))
     rows = (await connection.execute(select(*columns).where(mention.c.id.in_(ids)))).all()
     theirs = [row for row in rows if not row.external_id.startswith(erased.MARK)]
@@ -78,6 +78,7 @@ async def words(connection: AsyncConnection, ids: Sequence[int], *, now: datetim
         )
     versions = await _drop(connection, mention_version, ids)
     raws = await _drop(connection, mention_raw, ids)
+    await vectors.forget(connection, ids)
     await search.forget(connection, ids)
     return versions, raws
 

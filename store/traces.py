@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Table, Text, cast, delete, func, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import erased, search, tables, unmatched
+from store import erased, search, tables, unmatched, vectors
 from store.domain.mention import JsonObject
 from store.forgetting import GONE
 
@@ -62,6 +62,8 @@ NOBODY: Mapping[str, tuple[str, ...]] = {
         "network", "source", "type", "visibility", "language", "sentiment", "intent", "reasons", "corrected_by",
     ),
     "erased": ("digest",),
+    "vector": ("engine",),
+    "vector_sum": ("engine", "language"),
     "note": ("agent",),
     "journal": ("action", "agent"),
     "draft": ("agent", "kind", "identity"),
@@ -152,6 +154,7 @@ async def blank(
         if table is tables.mention and changed.keys() & {"title", "text"}:
             both = {"title": row["title"], "text": row["text"]} | changed
             await search.add(connection, [(row["id"], both["title"], both["text"])])
+            await vectors.forget(connection, [row["id"]])
     return count
 
 

@@ -24,7 +24,12 @@ _CHANGES = text(
     "SELECT kind, case_id FROM change WHERE tx >= pg_snapshot_xmin(CAST(:since AS pg_snapshot))"
     " AND NOT pg_visible_in_snapshot(tx, CAST(:since AS pg_snapshot)) ORDER BY id"
 )
-_TYPES = {"INTEGER NOT NULL PRIMARY KEY": "BIGSERIAL PRIMARY KEY", "BLOB": "BYTEA", "TEXT": 'TEXT COLLATE "C"'}
+_TYPES = {
+    "INTEGER NOT NULL PRIMARY KEY": "BIGSERIAL PRIMARY KEY",
+    "INTEGER NOT NULL REFERENCES": "BIGINT NOT NULL REFERENCES",
+    "BLOB": "BYTEA",
+    "TEXT": 'TEXT COLLATE "C"',
+}
 _SETTINGS = {
     "fsync": "a crash of the server can destroy the store",
     "full_page_writes": "a power cut can destroy the store",

@@ -47,8 +47,27 @@ async def _remember_erased(connection: AsyncConnection) -> None:
     await dialect_of(connection).full_text.scrub(connection)
 
 
+async def _keep_vectors(connection: AsyncConnection) -> None:
+    """3 -> 4: what deep reading makes of words is kept."""
+    await run(
+        connection,
+        "CREATE TABLE vector (mention_id INTEGER NOT NULL REFERENCES mention (id) ON DELETE CASCADE, "
+        "engine TEXT NOT NULL, digest BIGINT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (mention_id))",
+    )
+    await run(connection, "CREATE INDEX ix_vector_digest ON vector (digest)")
+    await run(
+        connection,
+        "CREATE TABLE vector_sum (engine TEXT NOT NULL, language TEXT NOT NULL, count BIGINT NOT NULL, "
+        "body BLOB NOT NULL, PRIMARY KEY (engine, language))",
+    )
+
+
 # STEPS[n] leads from version n + 1 to n + 2. Add at the end only.
-STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (_remember_unmatched, _remember_erased)
+STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (
+    _remember_unmatched,
+    _remember_erased,
+    _keep_vectors,
+)
 CURRENT = len(STEPS) + 1
 HALF_COPIED = 0
 

@@ -46,7 +46,8 @@ async def test_a_store_of_schema_1_becomes_the_one_of_today_with_all_that_is_in_
     line = await land(db, read_mention("acme cloud is down"))
     await change(db, text("DROP TABLE unmatched"))
     await change(db, text("DROP INDEX mention_by_url"))
-    await change(db, text("DROP TABLE erased"))
+    for table in ("erased", "vector", "vector_sum"):
+        await change(db, text(f"DROP TABLE {table}"))
     await change(db, text("UPDATE schema_version SET version = 1"))
     await db.close()
 

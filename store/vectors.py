@@ -1,0 +1,213 @@
+"""Vectors of mentions, as deep reading makes them: kept beside the words and gone with them.
+
+Only the newest mentions have one: 200,000 of 512 bytes are 100 MB of a store, a million would be half a gigabyte.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store import changes, mentions
+from store.chunks import chunks
+from store.database import Database
+from store.dialects import dialect_of
+from store.domain.mention import Mention, Reading, SentimentLabel
+from store.tables import cases, mention, vector, vector_sum
+
+KEPT = 200_000  # of the newest mentions
+A_PAGE = 20_000
+FIRST = ("complaint", "question", "request", "threat")  # the intents that cannot wait
+
+Sum = tuple[int, bytes]  # how many vectors, and their sum as 32-bit floats
+
+
+@dataclass(frozen=True, slots=True)
+class Deep:
+    """What deep reading found in a mention as it was taken out. `reading` is None where it has nothing to say."""
+
+    mention: Mention
+    digest: int
+    body: bytes
+    reading: Reading | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some vectors of one engine: mention ids, their cases, bodies."""
+
+    ids: list[int]
+    cases: list[int | None]
+    bodies: list[bytes]
+
+
+async def waiting(db: Database, engine: str, *, limit: int) -> list[int]:
+    """The mentions that this engine has not read: those that complain or ask first, the newest of them first."""
+    urgent = or_(mention.c.sentiment == SentimentLabel.NEGATIVE, mention.c.intent.in_(FIRST))
+
+    async def work(connection: AsyncConnection) -> list[int]:
+        query = await _waiting(connection, select(mention.c.id), engine)
+        rank = case((urgent, 0), else_=1)
+        return list((await connection.execute(query.order_by(rank, mention.c.id.desc()).limit(limit))).scalars())
+
+    return await db.read(work)
+
+
+async def count_waiting(db: Database, engine: str) -> int:
+    async def work(connection: AsyncConnection) -> int:
+        query = await _waiting(connection, select(func.count()).select_from(mention), engine)
+        number: int = (await connection.execute(query)).scalar_one()
+        return number
+
+    return await db.read(work)
+
+
+async def take(db: Database, ids: Sequence[int]) -> list[Mention]:
+    return await db.read(lambda connection: mentions.read(connection, ids))
+
+
+async def known(db: Database, engine: str, digests: Iterable[int]) -> dict[int, bytes]:
+    """Those of these words that this engine has read already -> their vector."""
+
+    async def work(connection: AsyncConnection) -> dict[int, bytes]:
+        found: dict[int, bytes] = {}
+        for some in chunks(set(digests)):
+            query = select(vector.c.digest, vector.c.body).where(vector.c.engine == engine, vector.c.digest.in_(some))
+            found |= {row.digest: row.body for row in await connection.execute(query)}
+        return found
+
+    return await db.read(work)
+
+
+async def of(connection: AsyncConnection, engine: str, ids: Iterable[int]) -> dict[int, bytes]:
+    """The vectors of these mentions, as far as this engine has made them."""
+    found: dict[int, bytes] = {}
+    for some in chunks(ids):
+        query = select(vector.c.mention_id, vector.c.body)
+        query = query.where(vector.c.engine == engine, vector.c.mention_id.in_(some))
+        found |= {row.mention_id: row.body for row in await connection.execute(query)}
+    return found
+
+
+async def keep(
+    connection: AsyncConnection, engine: str, found: Sequence[Deep], sums: Mapping[str, Sum], *, now: datetime
+) -> int:
+    """Inside a write: the vectors, the sums by language, and the reading of those that nobody corrected. What was
+    edited or deleted since it was taken out is left for the next time. Returns how many read otherwise now."""
+    columns = ("id", "title", "text", "deleted_at", "corrected_by")
+    query = select(*(mention.c[name] for name in columns)).where(mention.c.id.in_([deep.mention.id for deep in found]))
+    stored = {row.id: row for row in await connection.execute(query)}
+    same = [deep for deep in found if (row := stored.get(deep.mention.id)) is not None and row.deleted_at is None
+            and (row.title, row.text) == (deep.mention.title, deep.mention.text)]  # fmt: skip
+    if not same:
+        return 0
+    fresh = dialect_of(connection).insert(vector)
+    columns = ("engine", "digest", "body")
+    replaced = fresh.on_conflict_do_update(
+        index_elements=["mention_id"], set_={name: fresh.excluded[name] for name in columns}
+    )
+    rows = [{"mention_id": d.mention.id, "engine": engine, "digest": d.digest, "body": d.body} for d in same]
+    await connection.execute(replaced, rows)
+    await _add(connection, engine, sums)
+    changed = [deep for deep in same if stored[deep.mention.id].corrected_by is None and _otherwise(deep)]
+    if changed:
+        said = [{"row_id": deep.mention.id, **_columns(deep.reading)} for deep in changed if deep.reading]
+        values: dict[str, Any] = {name: bindparam(name) for name in said[0] if name != "row_id"}
+        await connection.execute(update(mention).where(mention.c.id == bindparam("row_id")).values(values), said)
+        case_ids = [deep.mention.case_id for deep in changed if deep.mention.case_id is not None]
+        await changes.note(connection, "case", case_ids, at=now)
+    return len(changed)
+
+
+async def sums(db: Database, engine: str) -> dict[str, Sum]:
+    """By language; see `Sum`."""
+
+    async def work(connection: AsyncConnection) -> dict[str, Sum]:
+        rows = await connection.execute(select(vector_sum).where(vector_sum.c.engine == engine))
+        return {row.language: (row.count, row.body) for row in rows}
+
+    return await db.read(work)
+
+
+async def pages(db: Database, engine: str, *, answered: bool = False) -> AsyncIterator[Page]:
+    """All vectors of theirs, some at a time, newest first; with `answered` of cases that we answered."""
+    before: int | None = None
+    while True:
+        query = select(vector.c.mention_id, mention.c.case_id, vector.c.body)
+        query = query.join(mention, mention.c.id == vector.c.mention_id).where(vector.c.engine == engine)
+        if answered:
+            query = query.join(cases, cases.c.id == mention.c.case_id).where(cases.c.answered_at.is_not(None))
+        if before is not None:
+            query = query.where(vector.c.mention_id < before)
+
+        async def work(connection: AsyncConnection, query: Select[Any] = query) -> Sequence[Any]:
+            return (await connection.execute(query.order_by(vector.c.mention_id.desc()).limit(A_PAGE))).all()
+
+        rows = await db.read(work)
+        if rows:
+            yield Page([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
+        if len(rows) < A_PAGE:
+            return
+        before = rows[-1][0]
+
+
+async def forget(connection: AsyncConnection, ids: Iterable[int]) -> None:
+    """The words of these mentions are gone or others now."""
+    for some in chunks(ids):
+        await connection.execute(delete(vector).where(vector.c.mention_id.in_(some)))
+
+
+async def trim(connection: AsyncConnection, *, limit: int) -> int:
+    """Inside a write: a few vectors of those that are no longer among the newest; returns how many went."""
+    oldest = await _oldest(connection)
+    old = select(vector.c.mention_id).where(vector.c.mention_id <= oldest).order_by(vector.c.mention_id).limit(limit)
+    return (await connection.execute(delete(vector).where(vector.c.mention_id.in_(old)))).rowcount
+
+
+async def _waiting(connection: AsyncConnection, query: Select[Any], engine: str) -> Select[Any]:
+    mine = and_(vector.c.mention_id == mention.c.id, vector.c.engine == engine)
+    theirs = (mention.c.ours.is_(False), mention.c.deleted_at.is_(None), mention.c.id > await _oldest(connection))
+    return query.outerjoin(vector, mine).where(vector.c.mention_id.is_(None), *theirs)
+
+
+async def _oldest(connection: AsyncConnection) -> int:
+    """The mention behind the newest; 0 where there are not so many."""
+    query = select(mention.c.id).order_by(mention.c.id.desc()).offset(KEPT).limit(1)
+    return int((await connection.execute(query)).scalar_one_or_none() or 0)
+
+
+async def _add(connection: AsyncConnection, engine: str, more: Mapping[str, Sum]) -> None:
+    for language, (count, body) in more.items():
+        mine = (vector_sum.c.engine == engine, vector_sum.c.language == language)
+        stored = (await connection.execute(select(vector_sum).where(*mine))).one_or_none()
+        if stored is None:
+            row = {"engine": engine, "language": language, "count": count, "body": body}
+            await connection.execute(dialect_of(connection).insert(vector_sum).on_conflict_do_nothing(), [row])
+            continue
+        whole = array("f", (one + other for one, other in zip(array("f", stored.body), array("f", body), strict=True)))
+        await connection.execute(
+            update(vector_sum).where(*mine).values(count=stored.count + count, body=whole.tobytes())
+        )
+
+
+def _otherwise(deep: Deep) -> bool:
+    old, new = deep.mention, deep.reading
+    return new is not None and (new.sentiment, new.score, new.intent, new.urgency, new.reasons) != (
+        old.sentiment, old.score, old.intent, old.urgency, old.reasons,
+    )  # fmt: skip
+
+
+def _columns(said: Reading) -> dict[str, Any]:
+    return {
+        "sentiment": said.sentiment,
+        "score": said.score,
+        "intent": said.intent,
+        "urgency": said.urgency,
+        "reasons": list(said.reasons),
+    }
