@@ -17,7 +17,6 @@ from store.domain.errors import BadInput
 
 ROOT = Path(__file__).parents[1]
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-LONGEST = 2_000  # signs of a text that are looked at
 
 
 class Encoder:
@@ -45,7 +44,7 @@ class Encoder:
         process = self._process = self._process or await self._begin()
         assert process.stdin is not None
         assert process.stdout is not None
-        line = json.dumps([text[:LONGEST] for text in texts]).encode() + b"\n"
+        line = json.dumps(list(texts)).encode() + b"\n"
         size = self.engine.dimension * 4 * len(texts)
         try:
             process.stdin.write(line)

@@ -19,12 +19,15 @@ from store.chunks import chunks
 from store.database import Database
 from store.dialects import dialect_of
 from store.domain.mention import Mention, Reading, SentimentLabel
+from store.steps import step
 from store.tables import cases, mention, vector, vector_sum
 
 KEPT = 200_000  # of the newest mentions
 A_PAGE = 20_000
+A_STEP = 500
 FIRST = ("complaint", "question", "request", "threat")  # the intents that cannot wait
 
+_SUM = (vector_sum.c.engine, vector_sum.c.language, vector_sum.c.count, vector_sum.c.body)
 Sum = tuple[int, bytes]  # how many vectors, and their sum as 32-bit floats
 
 
@@ -108,10 +111,8 @@ async def keep(
     if not same:
         return 0
     fresh = dialect_of(connection).insert(vector)
-    columns = ("engine", "digest", "body")
-    replaced = fresh.on_conflict_do_update(
-        index_elements=["mention_id"], set_={name: fresh.excluded[name] for name in columns}
-    )
+    news = {name: fresh.excluded[name] for name in ("engine", "digest", "body")}
+    replaced = fresh.on_conflict_do_update(index_elements=["mention_id"], set_=news)
     rows = [{"mention_id": d.mention.id, "engine": engine, "digest": d.digest, "body": d.body} for d in same]
     await connection.execute(replaced, rows)
     await _add(connection, engine, sums)
@@ -129,8 +130,8 @@ async def sums(db: Database, engine: str) -> dict[str, Sum]:
     """By language; see `Sum`."""
 
     async def work(connection: AsyncConnection) -> dict[str, Sum]:
-        rows = await connection.execute(select(vector_sum).where(vector_sum.c.engine == engine))
-        return {row.language: (row.count, row.body) for row in rows}
+        rows = await connection.execute(select(*_SUM).where(vector_sum.c.engine == engine))
+        return {row[1]: (row[2], row[3]) for row in rows}
 
     return await db.read(work)
 
@@ -147,7 +148,7 @@ async def pages(db: Database, engine: str, *, answered: bool = False) -> AsyncIt
             query = query.where(vector.c.mention_id < before)
 
         async def work(connection: AsyncConnection, query: Select[Any] = query) -> Sequence[Any]:
-            return (await connection.execute(query.order_by(vector.c.mention_id.desc()).limit(A_PAGE))).all()
+            return list(await connection.execute(query.order_by(vector.c.mention_id.desc()).limit(A_PAGE)))
 
         rows = await db.read(work)
         if rows:
@@ -163,11 +164,16 @@ async def forget(connection: AsyncConnection, ids: Iterable[int]) -> None:
         await connection.execute(delete(vector).where(vector.c.mention_id.in_(some)))
 
 
-async def trim(connection: AsyncConnection, *, limit: int) -> int:
-    """Inside a write: a few vectors of those that are no longer among the newest; returns how many went."""
-    oldest = await _oldest(connection)
-    old = select(vector.c.mention_id).where(vector.c.mention_id <= oldest).order_by(vector.c.mention_id).limit(limit)
-    return (await connection.execute(delete(vector).where(vector.c.mention_id.in_(old)))).rowcount
+async def tidy(db: Database) -> None:
+    """Let go of the vectors of those that are no longer among the newest, a few at a time."""
+    while await step(db, _trim) == A_STEP:
+        pass
+
+
+async def _trim(connection: AsyncConnection) -> int:
+    old = select(vector.c.mention_id).where(vector.c.mention_id <= await _oldest(connection))
+    some = old.order_by(vector.c.mention_id).limit(A_STEP)
+    return (await connection.execute(delete(vector).where(vector.c.mention_id.in_(some)))).rowcount
 
 
 async def _waiting(connection: AsyncConnection, query: Select[Any], engine: str) -> Select[Any]:
@@ -185,15 +191,13 @@ async def _oldest(connection: AsyncConnection) -> int:
 async def _add(connection: AsyncConnection, engine: str, more: Mapping[str, Sum]) -> None:
     for language, (count, body) in more.items():
         mine = (vector_sum.c.engine == engine, vector_sum.c.language == language)
-        stored = (await connection.execute(select(vector_sum).where(*mine))).one_or_none()
+        stored = (await connection.execute(select(*_SUM).where(*mine))).one_or_none()
         if stored is None:
             row = {"engine": engine, "language": language, "count": count, "body": body}
             await connection.execute(dialect_of(connection).insert(vector_sum).on_conflict_do_nothing(), [row])
             continue
-        whole = array("f", (one + other for one, other in zip(array("f", stored.body), array("f", body), strict=True)))
-        await connection.execute(
-            update(vector_sum).where(*mine).values(count=stored.count + count, body=whole.tobytes())
-        )
+        whole = array("f", (one + other for one, other in zip(array("f", stored[3]), array("f", body), strict=True)))
+        await connection.execute(update(vector_sum).where(*mine).values(count=stored[2] + count, body=whole.tobytes()))
 
 
 def _otherwise(deep: Deep) -> bool:

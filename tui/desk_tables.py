@@ -197,6 +197,7 @@ def _mail(table: Table, base: Path) -> MailServer:
 
 
 def _reading(table: Table) -> ReadingChoice:
+    from sources.text.deep.engines import AUTO, ENGINES, OFF
     from sources.text.language import KNOWN
 
     usual = ReadingChoice()
@@ -204,6 +205,7 @@ def _reading(table: Table) -> ReadingChoice:
         sentiment=table.choice("sentiment", usual.sentiment, ("model", "lexicon")),
         engine=table.choice("engine", usual.engine, ("words", "langdetect")),
         languages=table.texts("languages"),
+        deep=table.choice("deep", usual.deep, (AUTO, OFF, *ENGINES)),
     )
     for index, code in enumerate(choice.languages):
         if code not in KNOWN:

