@@ -98,6 +98,10 @@ async def of(connection: AsyncConnection, engine: str, ids: Iterable[int]) -> di
     return found
 
 
+async def these(db: Database, engine: str, ids: Iterable[int]) -> dict[int, bytes]:
+    return await db.read(lambda connection: of(connection, engine, ids))
+
+
 async def keep(
     connection: AsyncConnection, engine: str, found: Sequence[Deep], sums: Mapping[str, Sum], *, now: datetime
 ) -> int:

@@ -218,6 +218,7 @@ def export(parser: ArgumentParser) -> None:
 
 def reread(parser: ArgumentParser) -> None:
     parser.add_argument("--since", metavar="D", help="only what was written since: a date, a time, or such as 30d")
+    parser.add_argument("--deep", action="store_true", help="then read deeply what waits for it, and wait for that")
 
 
 def erase(parser: ArgumentParser) -> None:

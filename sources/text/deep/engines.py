@@ -32,6 +32,7 @@ class Engine:
     """`name` is the extra that installs it. `package` is the distribution, `module` its import name; `files`: path
     within the module -> SHA-256. `load` names a function ("module:attribute") that makes an Encode from the module's
     folder. `good_at` are the languages that it tells near from far in, `feels` those whose sentiment it betters.
+    `head` is the file of its sentiment layer, within `sources/text/models`; "" where it has none.
     `joins`: from this cosine on two complaints are about the same; `centred`: after each language's mean is off."""
 
     name: str
@@ -45,6 +46,7 @@ class Engine:
     feels: frozenset[str]
     joins: float
     centred: bool = False
+    head: str = ""
 
     @cached_property
     def identity(self) -> str:
@@ -116,6 +118,7 @@ SEMANTIC = Engine(
     good_at=_WIDE,
     feels=frozenset(("en", "de", "it", "fr", "es", "pt")),
     joins=0.55,
+    head="deep-semantic.bin",
 )
 SEMANTIC_FULL = Engine(
     name="semantic-full",
@@ -131,6 +134,7 @@ SEMANTIC_FULL = Engine(
     feels=frozenset(("en", "de", "it", "fr", "es", "pt", "ro", "hu", "vi")),
     joins=0.45,
     centred=True,
+    head="deep-semantic-full.bin",
 )
 AUTO, OFF = "auto", "off"
 ENGINES: dict[str, Engine] = {engine.name: engine for engine in (SEMANTIC_FULL, SEMANTIC)}  # the better one first

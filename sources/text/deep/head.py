@@ -51,10 +51,9 @@ def head(engine: Engine) -> Head | None:
     """None for an engine that came without one."""
     import numpy as np
 
-    path = FOLDER / f"deep-{engine.name}.bin"
-    if not path.is_file():
+    if not engine.head:
         return None
-    about, _, body = lzma.decompress(path.read_bytes()).partition(b"\n")
+    about, _, body = lzma.decompress((FOLDER / engine.head).read_bytes()).partition(b"\n")
     languages = json.loads(about)["languages"]
     numbers = np.frombuffer(body, "<f2").astype(np.float32)
     size, count = engine.dimension, len(languages)

@@ -1,4 +1,4 @@
-"""Trains the sentiment layer of an engine of deep reading and writes `models/deep-ENGINE.bin`.
+"""Trains the sentiment layer of an engine of deep reading and writes its file in `models`.
 
     python -m sources.text.training.deep DATA ENGINE [--most N] [--vectors FOLDER] [--rehearse]
 
@@ -73,7 +73,7 @@ def packed(learnt: Any, languages: list[str], size: int, means: Any) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", type=Path)
-    parser.add_argument("engine", choices=[name for name, engine in ENGINES.items() if engine.feels])
+    parser.add_argument("engine", choices=[name for name, engine in ENGINES.items() if engine.head])
     parser.add_argument("--most", type=int, default=10_000)
     parser.add_argument("--vectors", type=Path)
     parser.add_argument("--rehearse", action="store_true", help="learn from six sevenths, look at the seventh")
@@ -90,7 +90,7 @@ def main() -> None:
     if given.rehearse:
         report(matrix[~seen] @ learnt, [item for item, known in zip(items, seen, strict=True) if not known])
         return
-    file = FOLDER / f"deep-{engine.name}.bin"
+    file = FOLDER / engine.head
     file.write_bytes(packed(learnt, languages, engine.dimension, means))
     print(f"{file}: {file.stat().st_size:,} bytes; labels {', '.join(LABELS)}")
 
