@@ -43,10 +43,11 @@ class Deep:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some vectors of one engine: mention ids, their cases, bodies."""
+    """Some vectors of one engine: mention ids, their cases, their languages, bodies."""
 
     ids: list[int]
-    cases: list[int | None]
+    cases: list[int]
+    languages: list[str]
     bodies: list[bytes]
 
 
@@ -102,6 +103,17 @@ async def these(db: Database, engine: str, ids: Iterable[int]) -> dict[int, byte
     return await db.read(lambda connection: of(connection, engine, ids))
 
 
+async def of_case(db: Database, engine: str, case_id: int) -> list[tuple[str, bytes]]:
+    """(language, vector) of what they said in a case."""
+
+    async def work(connection: AsyncConnection) -> list[tuple[str, bytes]]:
+        query = select(mention.c.language, vector.c.body).join(mention, mention.c.id == vector.c.mention_id)
+        query = query.where(mention.c.case_id == case_id, mention.c.ours.is_(False), vector.c.engine == engine)
+        return [(row.language, row.body) for row in await connection.execute(query)]
+
+    return await db.read(work)
+
+
 async def keep(
     connection: AsyncConnection, engine: str, found: Sequence[Deep], sums: Mapping[str, Sum], *, now: datetime
 ) -> int:
@@ -144,8 +156,9 @@ async def pages(db: Database, engine: str, *, answered: bool = False) -> AsyncIt
     """All vectors of theirs, some at a time, newest first; with `answered` of cases that we answered."""
     before: int | None = None
     while True:
-        query = select(vector.c.mention_id, mention.c.case_id, vector.c.body)
-        query = query.join(mention, mention.c.id == vector.c.mention_id).where(vector.c.engine == engine)
+        query = select(vector.c.mention_id, mention.c.case_id, mention.c.language, vector.c.body)
+        query = query.join(mention, mention.c.id == vector.c.mention_id)
+        query = query.where(vector.c.engine == engine, mention.c.case_id.is_not(None))
         if answered:
             query = query.join(cases, cases.c.id == mention.c.case_id).where(cases.c.answered_at.is_not(None))
         if before is not None:
@@ -156,7 +169,7 @@ async def pages(db: Database, engine: str, *, answered: bool = False) -> AsyncIt
 
         rows = await db.read(work)
         if rows:
-            yield Page([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
+            yield Page(*map(list, zip(*rows, strict=True)))
         if len(rows) < A_PAGE:
             return
         before = rows[-1][0]

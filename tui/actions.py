@@ -145,6 +145,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("filter", "\\", "filter", "filter", "search in this view", INBOX, "Look"),
     Action("author", "p", "person", "person", "all cases of this author", DESK, "Look"),
     Action("case.facts", "i", "facts", "facts", "author, exact times, journal: show or hide", CASE, "Look", footer=7),
+    Action("case.alike", "w", "alike", "alike", "answered cases like this one; needs deep reading", CASE, "Look"),
     Action("thread.fold", "T", "fold", "unfold", "unfold a long text, fold it again", CASE, "Look"),
     Action("link.show", "v", "link", "show link", "show where the post is", DESK, "Look"),
     Action("link.open", "O", "open_link", "open link", "open it in a browser on this machine", DESK, "Look"),

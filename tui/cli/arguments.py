@@ -100,7 +100,10 @@ def send(parser: ArgumentParser) -> None:
 def inbox(parser: ArgumentParser) -> None:
     parser.add_argument("--view", metavar="V", help="a saved filter (default: inbox, or all with --search)")
     parser.add_argument("--search", metavar="QUERY", help="only cases that the query finds")
-    parser.add_argument("--limit", metavar="N", type=how_many, help="at most so many, newest first (default: all)")
+    parser.add_argument("--like", metavar="TEXT", help="those in which something like this was said, likest first")
+    parser.add_argument(
+        "--limit", metavar="N", type=how_many, help="at most so many, newest first (default: all; with --like: 20)"
+    )
     agent(parser)
 
 

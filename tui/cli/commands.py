@@ -47,6 +47,7 @@ COMMANDS: dict[str, Command] = {
             arguments.inbox,
             (
                 "earful inbox --view mine",
+                "earful inbox --like 'charged twice' --json",
                 "earful inbox --search 'sentiment:negative followers:>10000 since:7d' --json | jq -r .url",
             ),
         ),

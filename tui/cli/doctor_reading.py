@@ -37,4 +37,4 @@ async def deep(db: Database, choice: ReadingChoice) -> Finding:
     except BadInput as error:
         return Finding(WARN, WHAT, str(error), 'or set [reading] deep to "off"')
     waiting = await vectors.count_waiting(db, engine.identity)
-    return Finding(OK, WHAT, f"{found.words}, its files are the right ones; {waiting:,} mentions wait for it")
+    return Finding(OK, WHAT, f"{found.message}, its files are the right ones; {waiting:,} mentions wait for it")

@@ -33,7 +33,8 @@ class Engine:
     within the module -> SHA-256. `load` names a function ("module:attribute") that makes an Encode from the module's
     folder. `good_at` are the languages that it tells near from far in, `feels` those whose sentiment it betters.
     `head` is the file of its sentiment layer, within `sources/text/models`; "" where it has none.
-    `joins`: from this cosine on two complaints are about the same; `centred`: after each language's mean is off."""
+    `joins`: from this cosine on, each language's mean taken off, a mention is about what an issue is about; `abroad`:
+    the same for an issue that has no mention of its language yet."""
 
     name: str
     package: str
@@ -44,8 +45,8 @@ class Engine:
     dimension: int
     good_at: frozenset[str]
     feels: frozenset[str]
-    joins: float
-    centred: bool = False
+    joins: float = 0.45
+    abroad: float = 0.4
     head: str = ""
 
     @cached_property
@@ -117,7 +118,6 @@ SEMANTIC = Engine(
     dimension=512,
     good_at=_WIDE,
     feels=frozenset(("en", "de", "it", "fr", "es", "pt")),
-    joins=0.55,
     head="deep-semantic.bin",
 )
 SEMANTIC_FULL = Engine(
@@ -132,8 +132,6 @@ SEMANTIC_FULL = Engine(
         ["ar", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh", "ro", "hu", "vi"]
     ),
     feels=frozenset(("en", "de", "it", "fr", "es", "pt", "ro", "hu", "vi")),
-    joins=0.45,
-    centred=True,
     head="deep-semantic-full.bin",
 )
 AUTO, OFF = "auto", "off"

@@ -44,18 +44,6 @@ def unit(vectors: Any) -> Any:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
 
 
-def nearest(bodies: Sequence[bytes], sought: Any, *, most: int, least: float) -> list[tuple[int, float]]:
-    """(place, cosine) of those that are nearest to the vectors `sought` (the best of them counts), nearest first."""
-    import numpy as np
-
-    found: list[tuple[float, int]] = []
-    for begin in range(0, len(bodies), 8_192):  # so that floats never take more than 16 MB
-        near = (unpacked(bodies[begin : begin + 8_192], sought.shape[-1]) @ np.atleast_2d(sought).T).max(1)
-        best = np.argsort(-near, kind="stable")[:most]
-        found += [(float(near[place]), begin + int(place)) for place in best if near[place] >= least]
-    return [(place, likeness) for likeness, place in sorted(found, key=lambda one: (-one[0], one[1]))[:most]]
-
-
 def sums(vectors: Iterable[tuple[str, Any]]) -> dict[str, tuple[int, Any]]:
     """By language: how many, and their sum."""
     found: dict[str, tuple[int, Any]] = {}
