@@ -19,7 +19,7 @@ from store.domain.case import InboxRow
 from store.domain.safetext import SafeText
 from store.vectors import Page
 
-LEAST = 0.3  # a cosine below is no likeness
+LEAST, ALIKE = 0.2, 0.35  # a cosine below is no likeness; of a few words, of a whole case
 SIMILAR = 5
 
 
@@ -52,7 +52,7 @@ async def answered(db: Database, engine: Engine, case_id: int, *, most: int = SI
     means = await _means(db, engine)
     sought = centred(unpacked([body for _, body in theirs], engine.dimension), [spoken for spoken, _ in theirs], means)
     near = await _nearest(db, engine, sought, means, most=4 * most + 1, answered=True)
-    found = {number: likeness for number, likeness in near if number != case_id}
+    found = {number: likeness for number, likeness in near if number != case_id and likeness >= ALIKE}
     said = await answers.newest(db, list(found))
     rows = await cases.rows(db, [number for number in found if number in said][:most])
     return [Alike(row, found[row.id], said[row.id]) for row in rows]
