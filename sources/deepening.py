@@ -45,11 +45,12 @@ async def deepen(
     rest: float = 0.0,
     tell: Callable[[Progress], None] = lambda so_far: None,
 ) -> Progress:
-    """Read all that wait. After each small batch comes a rest of `rest` times as long as it took. Being cancelled
+    """Read all that wait. After each small batch comes a rest of `rest` times as long as it took; with rests it is done
+    quietly, with the lowest priority. Being cancelled
     leaves what was read so far. Raises BadInput where the engine cannot be used, in words; StoreError."""
     so_far = Progress(await vectors.count_waiting(db, engine.identity))
     tried: set[int] = set()
-    async with Encoder(engine) as encoder:
+    async with Encoder(engine, quiet=rest > 0) as encoder:
         while ids := await vectors.waiting(db, engine.identity, limit=TAKEN):
             if tried.issuperset(ids):
                 break  # what cannot be kept is left alone

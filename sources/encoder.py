@@ -20,10 +20,11 @@ THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB
 
 
 class Encoder:
-    """An async context manager; the process begins with the first text. Being cancelled ends it at once."""
+    """An async context manager; the process begins with the first text. Being cancelled ends it at once. `quiet`: it
+    has the lowest priority, because nobody waits for it."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, *, quiet: bool = False) -> None:
+        self.engine, self._quiet = engine, quiet
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
@@ -64,6 +65,7 @@ class Encoder:
             "-m",
             "sources.text.deep.child",
             json.dumps(fields),
+            "19" if self._quiet else "0",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

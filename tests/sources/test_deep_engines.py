@@ -73,7 +73,8 @@ def load(folder: Path) -> object:
 
 
 def test_a_mention_joins_the_nearest_issue_if_it_is_near_and_abroad_a_little_sooner() -> None:
-    from sources.text.deep.joining import centred, joined
+    from sources.text.deep.joining import centred, joined, likeness
+    from sources.text.deep.vectors import packed, unpacked
 
     test = Engine("a", "", "1", "tests", {}, "", 3, frozenset(), frozenset(), joins=0.8, abroad=0.6)
     issues = {7: np.array([2.0, 0.0, 0.0]), 3: np.array([0.0, 5.0, 0.0])}
@@ -91,6 +92,14 @@ def test_a_mention_joins_the_nearest_issue_if_it_is_near_and_abroad_a_little_soo
     both = centred(np.array([[5.0, 1, 0], [0.0, 6, 0], [0, 0, 0]]), ["en", "de", "en"], means)
     assert both[0] == pytest.approx(both[1])
     assert not both[2].any()
+
+    # The short way over many is the same.
+    bodies = [*packed(np.random.default_rng(2).normal(size=(9, 3))), bytes(3)]
+    languages = ["en", "de", "ro"] * 3 + ["en"]
+    means = {name: mean / 10 for name, mean in means.items()}
+    long_way = centred(unpacked(bodies, 3), languages, means) @ both[:2].T
+    assert likeness(bodies, languages, both[:2], means)[:9] == pytest.approx(long_way.max(1)[:9], abs=1e-4)
+    assert likeness(bodies, languages, both[:2], means)[9] == -1
 
 
 def test_vectors_in_the_store_keep_their_direction() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from sources import encoder
+from sources import encoder, likeness
 from sources.deepening import deepen
 from sources.encoder import Encoder
 from sources.reread import reread
@@ -106,6 +106,25 @@ async def test_a_vector_goes_with_the_person(db: Database, engine: Engine) -> No
     (found,) = await erase.find(db, "eva_black9")
     await erase.erase(db, found, agent="ana", now=NOW)
     assert [row.mention_id for row in await rows(db, tables.vector)] == [3]
+
+
+async def test_what_issues_are_about_is_known_by_the_vectors_of_what_is_in_them(db: Database, engine: Engine) -> None:
+    said = {"my refund": "en", "die erstattung": "de", "il rimborso": "it", "my parcel": "en"}
+    line = await land(db, *(read_mention(text, language=code) for text, code in said.items()))
+    await deepen(db, engine, CHOICE)
+    at = tables.issue.insert().values(id=7, phrase="refund", label="refund", first_seen=NOW, last_seen=NOW)
+    await change(db, at)
+    first_two = tables.mention.c.id.in_(line.new_mentions[:2])
+    await change(db, update(tables.mention).where(first_two).values(issue_id=7))
+
+    rest = dict(zip(line.new_mentions[2:], ("it", "en"), strict=True))
+    vectors_of, issues = await likeness.meanings(db, engine, {**rest, 99: "en"}, [7, 8])
+
+    assert vectors_of.keys() == rest.keys()
+    assert issues.keys() == {7}
+    assert issues[7].languages == {"en", "de"}
+    rimborso, parcel = (vectors_of[number] for number in line.new_mentions[2:])
+    assert rimborso @ issues[7].total > 1 > parcel @ issues[7].total
 
 
 async def test_only_the_newest_keep_one(db: Database, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

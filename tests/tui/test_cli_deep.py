@@ -54,7 +54,7 @@ def test_what_is_imported_is_read_deeply_and_found_by_meaning_without_a_network(
 @installed
 def test_ctrl_c_leaves_the_rest_to_the_worker(earful: Earful) -> None:
     earful.configure(WITH)
-    path = imported(earful, *(f"this is the complaint number {number} " + "on and on " * 60 for number in range(1500)))
+    path = imported(earful, *(f"this is the complaint number {number} " + "on and on " * 60 for number in range(600)))
     running = earful.start("import", str(path))
     assert running.stderr is not None
     while b"deep reading" not in (line := running.stderr.readline()):
@@ -62,7 +62,7 @@ def test_ctrl_c_leaves_the_rest_to_the_worker(earful: Earful) -> None:
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=20)
     assert running.returncode == 0, err
-    assert out.startswith(b"1500 read: 1500 new")
+    assert out.startswith(b"600 read: 600 new")
     assert b"the rest is left to the worker" in err
 
 
