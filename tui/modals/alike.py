@@ -41,7 +41,7 @@ class AlikeScreen(ModalScreen["tuple[str, Alike] | None"]):
         with Vertical(classes="dialog"):
             yield Static(line("answered cases like this one"), classes="heading")
             yield OptionList(*(Option(_prompt(each)) for each in self.found), markup=False, compact=True)
-            yield Static(line("j k move · Enter opens · d takes the answer as a draft · Esc leaves"), classes="hint")
+            yield Static(line("Enter opens · d takes its answer as a draft · Esc leaves"), classes="hint")
 
     def on_mount(self) -> None:
         options = self.query_one(OptionList)
@@ -66,7 +66,7 @@ def _prompt(each: Alike) -> Content:
     """Three lines: how like and whose, what they said, what we said."""
     row = each.row
     return Content.assemble(
-        (f"{each.likeness:.0%}", "bold"), " ", line(clip(row.handle, 30)), line(f"  {row.language}", "dim"), "\n",
+        (f"{each.likeness:.0%}", "bold"), " ", line(clip(row.handle, 30)), "  ", line(row.language, "dim"), "\n",
         line(clip(" ".join(row.text.split()), SHOWN)), "\n",
         ("↳ ", "dim"), line(clip(" ".join(each.answer.split()), SHOWN), "dim"),
     )  # fmt: skip
