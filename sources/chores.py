@@ -76,11 +76,12 @@ class Chores:
 
     async def deepen(self) -> None:
         """Nothing where there is no engine, or nothing new. What comes in meanwhile waits for the next round."""
-        engine = engines.chosen(self._desk.reading.deep)
-        if engine is None or not self._shallow:
+        if not self._shallow:
             return
         self._shallow = False
-        await deepen(self._db, engine, self._desk.reading, rest=DEEP_REST)
+        engine = await asyncio.to_thread(engines.chosen, self._desk.reading.deep)
+        if engine is not None:
+            await deepen(self._db, engine, self._desk.reading, rest=DEEP_REST)
 
     async def recheck_all(self, names: Collection[str]) -> list[PollLine]:
         """One round of these sources: the lines of what changed. What goes wrong is told, and tried in the next one."""

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -40,9 +41,8 @@ class Encoder:
 
     async def encode(self, texts: Sequence[str]) -> Any:
         """Unit vectors, one a row, float32. Raises BadInput where the engine cannot be used, in words."""
-        import numpy as np
-
         process = self._process = self._process or await self._begin()
+        np = await asyncio.to_thread(import_module, "numpy")  # a tenth of a second, the first time
         assert process.stdin is not None
         assert process.stdout is not None
         line = json.dumps(list(texts)).encode() + b"\n"
