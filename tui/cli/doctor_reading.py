@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from sources.encoder import Encoder
+from typing import TYPE_CHECKING
+
 from sources.text.deep import engines
-from store import vectors
-from store.database import Database
 from store.domain.desk import ReadingChoice
 from store.domain.errors import BadInput
 from tui.cli.findings import OK, WARN, Finding
+
+if TYPE_CHECKING:
+    from store.database import Database
 
 WHAT = "deep reading"
 
@@ -28,6 +30,9 @@ def chosen(choice: ReadingChoice) -> Finding:
 
 async def deep(db: Database, choice: ReadingChoice) -> Finding:
     """The same, after one text was encoded, and how many mentions wait."""
+    from sources.encoder import Encoder
+    from store import vectors
+
     found = chosen(choice)
     if found.level is not OK or (engine := engines.chosen(choice.deep)) is None:
         return found
