@@ -10,19 +10,25 @@ from functools import partial
 from typing import Any
 
 from sources import issues, schedule
+from sources.deepening import deepen
 from sources.errors import RateLimited, in_words
 from sources.intake import Intake
 from sources.poller import Source
 from sources.stopping import Stopped, pause, unless
-from store import cases, changes, mentions, retention, unmatched
+from sources.text.deep import engines
+from store import cases, changes, mentions, retention, unmatched, vectors
 from store.database import Database
 from store.domain.clock import utcnow
 from store.domain.desk import Desk
+from store.domain.errors import BadInput
 from store.domain.gone import Gone
 from store.domain.poll import PollLine
 
 WAKE = 20.0  # seconds between two rounds of each
 ISSUES = 60.0
+DEEP = 5.0
+DEEP_AGAIN = 60.0
+DEEP_REST = 1.0  # times as long as a batch took: half a core at most
 RECHECK = 120.0
 TRIM = 3_600.0
 REST = 10  # times as long as a round took, at least
@@ -46,12 +52,17 @@ class Chores:
     ) -> None:
         self._db, self._desk, self._sources, self._intake = db, desk, sources, intake
         self._on_line, self._on_gone = on_line, on_gone
+        self._shallow = True
+
+    def noticed(self, line: PollLine) -> None:
+        self._shallow = self._shallow or line.new + line.duplicate > 0  # an edit is a duplicate
 
     async def run(self, stop: asyncio.Event) -> None:
         rounds = [
             self._every(stop, WAKE, "wake", self.wake),
             self._every(stop, ISSUES, "issues", self.find_issues),
             self._every(stop, TRIM, "tidy", self.tidy),
+            self._deep(stop),
         ]
         for source in self._sources.values():
             rounds.append(self._every(stop, RECHECK, "recheck", partial(self.recheck, source), source.config.name))
@@ -62,6 +73,15 @@ class Chores:
 
     async def find_issues(self) -> None:
         await issues.refresh(self._db, self._desk, now=utcnow())
+
+    async def deepen(self) -> None:
+        """Nothing where there is no engine, or nothing new. What comes in meanwhile waits for the next round."""
+        if not self._shallow:
+            return
+        self._shallow = False
+        engine = await asyncio.to_thread(engines.chosen, self._desk.reading.deep)
+        if engine is not None:
+            await deepen(self._db, engine, self._desk.reading, rest=DEEP_REST)
 
     async def recheck_all(self, names: Collection[str]) -> list[PollLine]:
         """One round of these sources: the lines of what changed. What goes wrong is told, and tried in the next one."""
@@ -102,6 +122,24 @@ class Chores:
         watches = {watch.name: watch.keep for watch in self._desk.watches}
         if gone := await retention.keep(self._db, self._desk.retention, watches, now=utcnow()):
             self._on_gone(gone)
+        await vectors.tidy(self._db)
+
+    async def _deep(self, stop: asyncio.Event) -> None:
+        """An engine that cannot be used is told of once; the program goes on without it. Long work need not come round
+        more rarely here: it takes its rests itself, and computes in another process."""
+        while not stop.is_set():
+            try:
+                await unless(stop, self.deepen())
+            except Stopped:
+                return
+            except BadInput as error:
+                self._tell("", "deep reading", error)
+                return
+            except Exception as error:
+                self._tell("", "deep reading", error)
+                self._shallow = True
+                await pause(stop, DEEP_AGAIN)
+            await pause(stop, DEEP)
 
     async def _every(
         self,

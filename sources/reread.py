@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from sources.deepening import better
 from sources.learnt import Learnt
 from sources.text import match, reading
-from store import rereading
+from sources.text.deep import engines
+from sources.text.deep.engines import Engine
+from sources.text.deep.vectors import unpacked
+from store import rereading, vectors
 from store.database import Database
 from store.domain.desk import Desk, ReadingChoice
+from store.domain.errors import BadInput
 from store.domain.mention import Mention
 from store.rereading import Reread
 from store.steps import step
@@ -48,9 +53,12 @@ async def reread(
     name = hashlib.sha256(repr((reading.VERSION, desk.reading, layer, desk.watches, asked)).encode()).hexdigest()[:16]
     place = await rereading.place(db, name, now=now)
     so_far = Progress(whole=await rereading.count(db, since))
+    engine = _engine(desk.reading)
     so_far.read = so_far.whole - await rereading.count(db, since, after=place.after) if place.after else 0
     while chunk := await rereading.chunk(db, place, since):
-        news = await asyncio.to_thread(_read, chunk, watches, desk.reading, learnt, now)
+        bodies = await vectors.these(db, engine.identity, [mention.id for mention in chunk]) if engine else {}
+        deep = (engine, bodies) if engine and bodies else None
+        news = await asyncio.to_thread(_read, chunk, watches, desk.reading, learnt, now, deep)
         place = place.behind(chunk[-1].id)
         changed, marked = await step(db, partial(rereading.write, news=news, place=place, now=now))
         so_far.read += len(chunk)
@@ -66,8 +74,9 @@ def _read(
     choice: ReadingChoice,
     learnt: Learnt,
     now: datetime,
+    deep: tuple[Engine, dict[int, bytes]] | None,
 ) -> list[tuple[Mention, Reread]]:
-    """The language that a near tie was settled for stays."""
+    """The language that a near tie was settled for stays, and what was read deeply is not read shallowly again."""
     found = []
     for mention in chunk:
         read = reading.read(
@@ -78,8 +87,19 @@ def _read(
             choice=choice,
             layer=learnt.layer,
         )
+        if deep is not None and mention.id in deep[1]:
+            unit = unpacked([deep[1][mention.id]], deep[0].dimension)[0]
+            read = better(deep[0], choice, mention, read, unit, learnt.layer) or read
         _, taught = learnt.told(mention.title, mention.text, read)
         document = match.stored(mention, now=now, read=read)
         names = {name for name, matches in watches if matches(document)}
         found.append((mention, Reread(read, frozenset(names), frozenset(name for name, _ in watches), taught)))
     return found
+
+
+def _engine(choice: ReadingChoice) -> Engine | None:
+    """One that cannot be used is as good as none: deep reading says so itself."""
+    try:
+        return engines.chosen(choice.deep)
+    except BadInput:
+        return None

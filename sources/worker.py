@@ -150,6 +150,7 @@ class Worker:
                 await asyncio.wait_for(stop.wait(), LOCK_SECONDS)
 
     def _polled(self, line: PollLine) -> None:
+        self._chores.noticed(line)
         self._told(line)
         self._on_event(line)
 

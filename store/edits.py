@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import corrections, raws, search
+from store import corrections, raws, search, vectors
 from store.chunks import chunks
 from store.domain.mention import ReadMention
 from store.tables import mention, mention_raw, mention_version, mention_watch
@@ -81,6 +81,7 @@ async def apply(
         await connection.execute(insert(mention_watch), rows)
     await raws.keep(connection, {stored.id: item.new.raw for stored, item in rewritten})
     await search.add(connection, [(stored.id, item.title, item.text) for stored, item in rewritten])
+    await vectors.forget(connection, [stored.id for stored, _ in rewritten])
 
 
 def reading(item: ReadMention) -> dict[str, Any]:
@@ -111,6 +112,7 @@ async def remove(connection: AsyncConnection, network: str, external_ids: Iterab
         for table in (mention_raw, mention_version):
             await connection.execute(delete(table).where(table.c.mention_id.in_(ids)))
         await corrections.forget(connection, ids)
+        await vectors.forget(connection, ids)
         await search.forget(connection, ids)
     return [case_id for case_id in dict.fromkeys(gone.values()) if case_id is not None]
 

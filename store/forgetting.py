@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Table, bindparam, case, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import changes, corrections, erased, search
+from store import changes, corrections, erased, search, vectors
 from store.domain.case import FINISHED, CaseStatus
 from store.domain.delivery import SETTLED, DeliveryKind, DeliveryState
 from store.domain.mention import JsonObject
@@ -46,7 +46,7 @@ class Papers:
 
 
 async def words(connection: AsyncConnection, ids: Sequence[int], *, now: datetime) -> tuple[int, int]:
-    """Words, titles, addresses, ids, raw items, versions, corrections and the index of these mentions: (versions, raw
+    """Words, titles, addresses, ids, raw items, versions, corrections, vectors and the index of these: (versions, raw
     items) that went. Their ids stay as fingerprints: no source brings them back."""
     columns = (mention.c[name] for name in ("id", "network", "external_id", "thread", "ours", "deleted_at"))
     rows = (await connection.execute(select(*columns).where(mention.c.id.in_(ids)))).all()
@@ -79,6 +79,7 @@ async def words(connection: AsyncConnection, ids: Sequence[int], *, now: datetim
     await corrections.forget(connection, ids)
     versions = await _drop(connection, mention_version, ids)
     raws = await _drop(connection, mention_raw, ids)
+    await vectors.forget(connection, ids)
     await search.forget(connection, ids)
     return versions, raws
 

@@ -303,6 +303,26 @@ mention_version = Table(
     Column("text", Text, nullable=False),
 )
 
+# What deep reading makes of a mention's words, see sources.text.deep; it goes with them.
+vector = Table(
+    "vector",
+    metadata,
+    Column("mention_id", ForeignKey("mention.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("engine", Text, nullable=False),  # whose it is: vectors of two engines cannot be compared
+    Column("digest", BigInteger, nullable=False, index=True),  # the same words are not computed twice
+    Column("body", LargeBinary, nullable=False),  # a signed byte a number
+)
+
+# The sum of all vectors of a language that an engine made, from which its mean is taken.
+vector_sum = Table(
+    "vector_sum",
+    metadata,
+    Column("engine", Text, primary_key=True),
+    Column("language", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # 32-bit floats, little-endian
+)
+
 mention_watch = Table(
     "mention_watch",
     metadata,

@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, Text, and_, cast, delete, exists, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import erased, search, tables, unmatched
+from store import erased, search, tables, unmatched, vectors
 from store.dialects import dialect_of
 from store.domain.mention import JsonObject
 from store.forgetting import GONE
@@ -70,6 +70,8 @@ NOBODY: Mapping[str, tuple[str, ...]] = {
     "correction": ("digest", "language", "said", "label", "agent"),
     "correction_alike": ("said",),
     "layer": ("agent",),
+    "vector": ("engine",),
+    "vector_sum": ("engine", "language"),
     "note": ("agent",),
     "journal": ("action", "agent"),
     "draft": ("agent", "kind", "identity"),
@@ -163,6 +165,7 @@ async def blank(
         if table is tables.mention and changed.keys() & {"title", "text"}:
             both = {"title": row["title"], "text": row["text"]} | changed
             await search.add(connection, [(row["id"], both["title"], both["text"])])
+            await vectors.forget(connection, [row["id"]])
     return count
 
 

@@ -150,6 +150,7 @@ ACTIONS: tuple[Action, ...] = (
         "case.mood", "w", "mood", "why this mood", "the words that moved the mood, and whose word it is", DESK, "Look"
     ),
     Action("case.facts", "i", "facts", "facts", "author, exact times, journal: show or hide", CASE, "Look", footer=7),
+    Action("case.alike", "A", "alike", "alike", "answered cases like this one; needs deep reading", CASE, "Look"),
     Action("thread.fold", "T", "fold", "unfold", "unfold a long text, fold it again", CASE, "Look"),
     Action("link.show", "v", "link", "show link", "show where the post is", DESK, "Look"),
     Action("link.open", "O", "open_link", "open link", "open it in a browser on this machine", DESK, "Look"),

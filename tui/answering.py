@@ -3,6 +3,7 @@ happened to the case while it was written. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from store.domain.case import CaseDetail, InboxRow
@@ -15,6 +16,7 @@ QUOTED = 400
 VISIBILITIES = ("public", "unlisted", "private", "direct")
 FOR_ALL = VISIBILITIES[:2]  # everybody can read it
 MACHINE = "earful"
+_ADDRESSED = re.compile(r"^(?:[@＠][\w.@-]+[,:]?\s+)+")
 
 
 def obstacle(desk: Desk, row: InboxRow) -> str:
@@ -101,3 +103,9 @@ def can_be_recalled(detail: CaseDetail, me: str) -> bool:
     mine = [entry for entry in detail.journal if entry.agent == me and not entry.undone]
     held = {d.id for d in detail.deliveries if d.state in (DeliveryState.HELD, DeliveryState.QUEUED)}
     return bool(mine) and (mine[-1].after.get("delivery") or {}).get("id") in held
+
+
+def begun_with(begun: str, answer: str) -> str:
+    """What stands in the composer and, behind it, an answer to somebody else without its address of them."""
+    words = _ADDRESSED.sub("", answer, count=1)
+    return f"{begun.rstrip()} {words}".lstrip() if begun.strip() else words

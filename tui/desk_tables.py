@@ -199,6 +199,7 @@ def _mail(table: Table, base: Path) -> MailServer:
 
 
 def _reading(table: Table) -> ReadingChoice:
+    from sources.text.deep.engines import AUTO, ENGINES, OFF
     from sources.text.language import KNOWN
 
     usual = ReadingChoice()
@@ -207,6 +208,7 @@ def _reading(table: Table) -> ReadingChoice:
         engine=table.choice("engine", usual.engine, ("words", "langdetect")),
         languages=table.texts("languages"),
         names=table.texts("names"),
+        deep=table.choice("deep", usual.deep, (AUTO, OFF, *ENGINES)),
     )
     for index, code in enumerate(choice.languages):
         if code not in KNOWN:

@@ -83,6 +83,29 @@ class Writing:
         self.composer.open(row, kind, heading, text=words, prefill=prefill, channel=channel, kept=draft is not None)
         self.writing_changed()
 
+    def action_alike(self) -> None:
+        self.app.flow(self._alike())
+
+    async def _alike(self) -> None:
+        """What we answered to the like of this: open it, or begin with the same words."""
+        from sources.likeness import answered
+        from sources.text.deep.engines import needed
+        from tui.modals.alike import AlikeScreen
+        from tui.screens import make
+
+        engine = needed(self.app.settings.desk.reading.deep)
+        found = await answered(await self.app.database(), engine, self.case_id)
+        if not found:
+            self.app.say("no answered case is like this one, as far as has been read deeply")
+            return
+        match await self.app.ask(AlikeScreen(found)):
+            case ("open", each):
+                self.app.push_screen(make("case", each.row.id))
+            case ("draft", each):
+                await self.write("reply")
+                if self.composer.is_open:
+                    self.composer.replace(answering.begun_with(self.composer.text, each.answer))
+
     async def _channel(self, source: str) -> Channel | None:
         worker = await self.app.background.worker()
         return worker.channel(source) if worker is not None else None

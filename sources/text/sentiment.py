@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import atanh, exp, sqrt
+from math import atanh, sqrt
 
 from sources.text.lexicon import Hit, Spoken, lexicon
 from sources.text.local import Layer, Pair, chances
@@ -50,7 +50,7 @@ def weigh(spoken: Spoken, language: str, hits: list[Hit], engine: str = MODEL, l
         return _felt((less + moved[0], more + moved[1]))
     if _by_lists_only(spoken, language, engine):
         return _by_lists(spoken, language, hits)
-    return _by_model(spoken, language, hits)
+    return labelled(spoken, language, hits, probabilities(spoken, language, hits))
 
 
 def leaning(spoken: Spoken, language: str, hits: list[Hit], engine: str = MODEL) -> Pair:
@@ -95,16 +95,31 @@ def _by_lists(spoken: Spoken, language: str, hits: list[Hit]) -> Sentiment:
     return Sentiment(SentimentLabel.NEGATIVE if score <= -THRESHOLD else SentimentLabel.NEUTRAL, score)
 
 
-def _by_model(spoken: Spoken, language: str, hits: list[Hit]) -> Sentiment:
-    negative, positive, least = _by_weights(spoken, language, hits)
-    if language != "vi":
-        return _felt((negative, positive))
-    top = max(negative, positive)
-    less, more = exp(negative - top), exp(positive - top)
-    score = (more - less) / (more + less)
-    if abs(score) < least:
-        return Sentiment(SentimentLabel.NEUTRAL, round(score, 4))
-    return Sentiment(SentimentLabel.POSITIVE if score > 0 else SentimentLabel.NEGATIVE, round(score, 4))
+def probabilities(
+    spoken: Spoken, language: str, hits: list[Hit], layer: Layer | None = None
+) -> tuple[float, float, float]:
+    """Of negative, neutral and positive, by the model and what was taught it; of a language in LEARNT and a text with
+    words. Vietnamese was learnt without neutral texts, and gives them nothing."""
+    if layer is not None and layer.knows(language, MODEL):
+        less, more = leaning(spoken, language, hits)
+        moved = layer.of_text(spoken.text, language)
+        return chances((less + moved[0], more + moved[1]))
+    negative, positive, _ = _by_weights(spoken, language, hits)
+    less, none, more = chances((negative, positive))
+    if language == "vi":
+        return less / (less + more), 0.0, more / (less + more)
+    return less, none, more
+
+
+def labelled(spoken: Spoken, language: str, hits: list[Hit], three: tuple[float, float, float]) -> Sentiment:
+    """What these probabilities come to."""
+    less, none, more = three
+    score = round(more - less, 4)
+    if language == "vi":  # a line, in place of what it was never shown
+        none = _least(signals(spoken, language, hits)) + min(less, more)
+    if none >= max(less, more):
+        return Sentiment(SentimentLabel.NEUTRAL, score)
+    return Sentiment(SentimentLabel.POSITIVE if more > less else SentimentLabel.NEGATIVE, score)
 
 
 def _by_weights(spoken: Spoken, language: str, hits: list[Hit]) -> tuple[float, float, float]:
@@ -114,7 +129,11 @@ def _by_weights(spoken: Spoken, language: str, hits: list[Hit]) -> tuple[float, 
     negative, positive = model.of_signals(values, language)
     listed = LISTS.get(language, 0.0) * values[NAMES.index("valence and faces")]
     less, more = model.of_text(spoken.text, language)
-    return negative - listed + less, positive + listed + more, UNSURE if any(values[:3]) else UNSAID
+    return negative - listed + less, positive + listed + more, _least(values)
+
+
+def _least(values: list[float]) -> float:
+    return UNSURE if any(values[:3]) else UNSAID
 
 
 def _felt(leaning: Pair) -> Sentiment:

@@ -89,12 +89,14 @@ class MailServer:
 class ReadingChoice:
     """How mentions are read. `sentiment` is "model" or "lexicon", `engine` tells languages: "words" or "langdetect".
     `languages` are the only ones in question, ISO 639-1; empty means all. `names` carry no mood, whatever their words
-    mean ("War Zone")."""
+    mean ("War Zone"). `deep` is "auto", "off" or the engine of deep reading, by the name of the extra that installs it.
+    """
 
     sentiment: str = "model"
     engine: str = "words"
     languages: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    deep: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,21 @@ async def _keep_up_issues(connection: AsyncConnection) -> None:
         await run(connection, statement)
 
 
+async def _keep_vectors(connection: AsyncConnection) -> None:
+    """6 -> 7: what deep reading makes of words is kept."""
+    await run(
+        connection,
+        "CREATE TABLE vector (mention_id INTEGER NOT NULL REFERENCES mention (id) ON DELETE CASCADE, "
+        "engine TEXT NOT NULL, digest BIGINT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (mention_id))",
+    )
+    await run(connection, "CREATE INDEX ix_vector_digest ON vector (digest)")
+    await run(
+        connection,
+        "CREATE TABLE vector_sum (engine TEXT NOT NULL, language TEXT NOT NULL, count BIGINT NOT NULL, "
+        "body BLOB NOT NULL, PRIMARY KEY (engine, language))",
+    )
+
+
 # STEPS[n] leads from version n + 1 to n + 2. Add at the end only.
 STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (
     _remember_unmatched,
@@ -123,6 +138,7 @@ STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (
     _wait_since,
     _remember_corrections,
     _keep_up_issues,
+    _keep_vectors,
 )
 CURRENT = len(STEPS) + 1
 HALF_COPIED = 0

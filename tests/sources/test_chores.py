@@ -16,16 +16,21 @@ from sources.errors import BadAnswer, RateLimited
 from sources.intake import Intake
 from sources.poller import Source
 from sources.protocol import Page
+from sources.text.deep import engines
+from sources.text.deep.engines import Engine
 from store import cases, cursors, ledger, mentions, unmatched
 from store.database import Database
 from store.domain.action import Snooze
 from store.domain.case import CaseStatus
 from store.domain.clock import utcnow
-from store.domain.desk import Desk, SourceConfig, Watch
+from store.domain.desk import Desk, ReadingChoice, SourceConfig, Watch
 from store.domain.mention import Mention
 from store.domain.poll import Cursor, PollLine
 from store.tables import issue
 from tests.factories import land, new_mention, read_mention, rows
+from tests.sources.deep_engine import engine
+
+__all__ = ["engine"]
 
 CONFIG = SourceConfig(type="mastodon", name="mastodon.social")
 DESK = Desk(watches=(Watch("acme", "acme"),), sources=(CONFIG,))
@@ -56,6 +61,37 @@ def made(db: Database, page: Page | Exception | None = None) -> tuple[Chores, Or
     originals, lines = Originals(page), list[PollLine]()
     sources = {CONFIG.name: Source(CONFIG, "mastodon", originals)}
     return Chores(db, DESK, sources, Intake(db, DESK), lines.append), originals, lines
+
+
+async def test_what_comes_in_is_read_deeply_and_an_engine_that_cannot_be_used_is_told_of_once(
+    db: Database, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DEEP", 0.01)
+    chores, _, lines = made(db)
+    stop = asyncio.Event()
+    running = asyncio.create_task(chores.run(stop))
+    chores.noticed(await land(db, read_mention("it was dreadful really")))
+    async with asyncio.timeout(30):
+        while (await mentions.get(db, 1)).sentiment != "negative":
+            await asyncio.sleep(0.02)
+    stop.set()
+    async with asyncio.timeout(1):
+        await running
+    assert not lines
+
+    engines.register(replace(engine, package="no-such-package"))
+    chores, _, lines = made(db)
+    chores._desk = replace(DESK, reading=ReadingChoice(deep="test"))
+    stop = asyncio.Event()
+    running = asyncio.create_task(chores.run(stop))
+    async with asyncio.timeout(30):
+        while not lines:
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.1)
+    stop.set()
+    await running
+    (line,) = lines
+    assert "no-such-package is not installed: pip install 'earful[test]'" in line.error
 
 
 async def recheck(chores: Chores) -> None:

@@ -220,6 +220,7 @@ CREATE INDEX ix_mention_issue_id ON mention (issue_id);
 CREATE INDEX ix_mention_version_mention_id ON mention_version (mention_id);
 CREATE INDEX ix_note_case_id ON note (case_id);
 CREATE INDEX ix_rejected_poll_id ON rejected (poll_id);
+CREATE INDEX ix_vector_digest ON vector (digest);
 CREATE TABLE journal (
 	id INTEGER NOT NULL,
 	batch BIGINT NOT NULL,
@@ -389,6 +390,21 @@ CREATE TABLE unmatched (
 	seen_at BIGINT NOT NULL,
 	PRIMARY KEY (id),
 	UNIQUE (network, external_id)
+);
+CREATE TABLE vector (
+	mention_id INTEGER NOT NULL,
+	engine TEXT NOT NULL,
+	digest BIGINT NOT NULL,
+	body BLOB NOT NULL,
+	PRIMARY KEY (mention_id),
+	FOREIGN KEY(mention_id) REFERENCES mention (id) ON DELETE CASCADE
+);
+CREATE TABLE vector_sum (
+	engine TEXT NOT NULL,
+	language TEXT NOT NULL,
+	count BIGINT NOT NULL,
+	body BLOB NOT NULL,
+	PRIMARY KEY (engine, language)
 );
 CREATE TABLE watch (
 	id INTEGER NOT NULL,

@@ -100,10 +100,11 @@ def send(parser: ArgumentParser) -> None:
 def inbox(parser: ArgumentParser) -> None:
     parser.add_argument("--view", metavar="V", help="a saved filter (default: inbox, or all with --search)")
     parser.add_argument("--search", metavar="QUERY", help="only cases that the query finds")
+    parser.add_argument("--like", metavar="TEXT", help="those in which something like this was said, likest first")
     parser.add_argument(
         "--sort", choices=("newest", "urgency"), default="newest", help="the newest or the most urgent first"
     )
-    parser.add_argument("--limit", metavar="N", type=how_many, help="at most so many (default: all)")
+    parser.add_argument("--limit", metavar="N", type=how_many, help="at most so many (default: all; with --like: 20)")
     agent(parser)
 
 
@@ -275,6 +276,7 @@ def export(parser: ArgumentParser) -> None:
 
 def reread(parser: ArgumentParser) -> None:
     parser.add_argument("--since", metavar="D", help="only what was written since: a date, a time, or such as 30d")
+    parser.add_argument("--deep", action="store_true", help="then read deeply what waits for it, and wait for that")
 
 
 def erase(parser: ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from sources.text import match
 from store.domain.desk import Watch
 from store.domain.errors import BadInput
 from store.domain.query import parse
+from tui.cli import doctor_reading
 from tui.cli.call import NOTHING, WRONG, Call
 from tui.cli.findings import FAIL, OK, WARN, Finding, report
 from tui.settings import Reading, read, wanted_path
@@ -53,6 +54,7 @@ def _findings(reading: Reading, call: Call) -> Iterator[Finding]:
         yield Finding(WARN, "watches", "nothing is watched", "add a [[watch]], or `earful follow NAME`")
     if not desk.sources:
         yield Finding(WARN, "sources", "nothing is polled", "add a [[source]]; `earful sources` lists the types")
+    yield doctor_reading.chosen(desk.reading)
     for source in desk.sources:
         yield Finding(OK, f"source {source.name}", source.type)
     for rule in desk.rules:

@@ -48,6 +48,7 @@ COMMANDS: dict[str, Command] = {
             (
                 "earful inbox --view mine",
                 "earful inbox --sort urgency --limit 10",
+                "earful inbox --like 'charged twice' --json",
                 "earful inbox --search 'sentiment:negative followers:>10000 since:7d' --json | jq -r .url",
             ),
         ),

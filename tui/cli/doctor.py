@@ -18,7 +18,7 @@ from store.domain.delivery import DeliveryState
 from store.domain.desk import Department, Desk, SourceConfig
 from store.domain.errors import BadInput, EarfulError
 from store.domain.poll import Cursor
-from tui.cli import doctor_machine
+from tui.cli import doctor_machine, doctor_reading
 from tui.cli.call import Call
 from tui.cli.findings import FAIL, OK, WARN, Finding, report
 from tui.settings import config_home
@@ -66,6 +66,7 @@ async def _findings(call: Call, db: Database) -> AsyncIterator[Finding]:
     async for finding in _store(db):
         yield finding
     yield await _outbox(db, call.now)
+    yield await doctor_reading.deep(db, desk.reading)
     if holder := await db.worker_lock().holder():
         yield Finding(OK, "worker", f"{holder} polls and sends")
     else:

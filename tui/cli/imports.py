@@ -21,6 +21,7 @@ from store.database import Database
 from store.domain.clock import utcnow
 from store.domain.poll import Rejected
 from tui.cli.call import DONE, FAILED, NOTHING, Call
+from tui.cli.deepening import deepen_here
 from tui.wiring import with_store
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # no worker is to poll what was imported
@@ -132,6 +133,8 @@ async def _import(call: Call, db: Database) -> tuple[Counter[str], Rejects]:
             page = following
     finally:
         rejects.close()
+    if counts["new"] or counts["duplicate"]:
+        await deepen_here(call, db)
     if counts["new"]:
         await issues.refresh(db, desk, now=utcnow())
     return counts, rejects

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from sources.text.deep.engines import needed
 from store import cases
 from store.cases import texts
 from store.database import Database
@@ -14,12 +15,13 @@ from store.domain.query import And, Node, parse
 from tui.cli.call import DONE, Call
 from tui.cli.records import case_line, case_record
 from tui.nearest import did_you_mean
-from tui.output import Output
+from tui.output import Cell, Output
 from tui.settings import Settings
 from tui.times import local_zone
 from tui.wiring import with_store
 
 PAGE = 500
+LIKEST = 20
 
 
 def views(desk: Desk) -> dict[str, View]:
@@ -39,6 +41,8 @@ def filter_of(desk: Desk, view: str | None, search: str | None) -> Node | None:
 
 def inbox(call: Call) -> int:
     args = call.args
+    if args.like is not None:
+        return _like(call)
     urgent_first = args.sort == "urgency"
     print_inbox(call, call.settings, view=args.view, search=args.search, limit=args.limit, urgent_first=urgent_first)
     return DONE
@@ -79,12 +83,36 @@ def print_inbox(
         out.tell("no cases here")
 
 
-async def print_cases(db: Database, rows: Sequence[InboxRow], out: Output) -> None:
-    """As lines with the beginning of their words, or as JSON with all of them."""
+def _like(call: Call) -> int:
+    """By meaning instead of words: in all views, unless one is named."""
+    args, settings = call.args, call.settings
+    if not args.like.strip():
+        raise BadInput("--like needs some words")
+    engine = needed(settings.desk.reading.deep)
+    query = filter_of(settings.desk, args.view or "all", args.search)
+    now = call.now.astimezone(local_zone())
+
+    async def found(db: Database) -> int:
+        from sources.likeness import like
+
+        within = None if query is None else set(await cases.ids(db, query, me=settings.agent, now=now))
+        near = dict(await like(db, engine, args.like, most=args.limit or LIKEST, within=within))
+        await print_cases(db, await cases.rows(db, list(near)), call.out, near)
+        return len(near)
+
+    if not with_store(settings, found):
+        call.out.tell("nothing like that has been read deeply yet; `earful doctor` says how many mentions wait")
+    return DONE
+
+
+async def print_cases(
+    db: Database, rows: Sequence[InboxRow], out: Output, near: Mapping[int, float] | None = None
+) -> None:
+    """As lines with the beginning of their words, or as JSON with all of them; `near` says how like each is."""
     if not out.json:
         for row in rows:
-            out.row(*case_line(row))
+            out.row(*([Cell(f"{near[row.id]:.0%}", 4, "bold")] if near else []), *case_line(row))
         return
     whole = await texts.newest(db, [row.id for row in rows])
     for row in rows:
-        out.record(case_record(row, whole.get(row.id)))
+        out.record(case_record(row, whole.get(row.id)) | ({"likeness": near[row.id]} if near else {}))

@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 
 from sources.reread import Progress, reread
+from sources.text.deep.engines import needed
+from store.database import Database
 from tui.cli.call import DONE, NOTHING, Call
+from tui.cli.deepening import deepen_here
 from tui.times import local_zone, moment
 from tui.wiring import with_store
 
@@ -22,16 +25,21 @@ def reread_all(call: Call) -> int:
             call.out.tell(f"{so_far.read:,} of {so_far.whole:,} read, {so_far.changed:,} read otherwise")
 
     since = moment(call.args.since, now=call.now, zone=local_zone()) if call.args.since else None
-    found = with_store(
-        call.settings,
-        lambda db: reread(db, call.settings.desk, now=call.now, since=since, asked=call.args.since or "", tell=tell),
-    )
+    if call.args.deep:
+        needed(call.settings.desk.reading.deep)
+
+    async def work(db: Database) -> tuple[Progress, int]:
+        desk = call.settings.desk
+        light = await reread(db, desk, now=call.now, since=since, asked=call.args.since or "", tell=tell)
+        return light, (await deepen_here(call, db)).read if call.args.deep else 0
+
+    found, deep = with_store(call.settings, work)
     if call.out.json:
-        call.out.record({"read": found.read, "changed": found.changed, "marked": found.marked})
+        call.out.record({"read": found.read, "changed": found.changed, "marked": found.marked, "deep": deep})
     elif found.whole:
         call.out.row(
             f"{found.read:,} mentions read again: {found.changed:,} read otherwise than before,"
-            f" {found.marked:,} got or lost a watch's mark"
+            f" {found.marked:,} got or lost a watch's mark" + (f"; {deep:,} read deeply" if deep else "")
         )
     if not found.whole:
         call.out.tell("there is no mention to read")

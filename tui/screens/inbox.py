@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 
 from sources.text.lookalikes import own_names
 from store.domain.case import InboxRow
-from store.domain.errors import QueryError
+from store.domain.errors import BadInput, QueryError
 from store.domain.query import And, parse
 from tui import actions
 from tui.deeds import Deeds
@@ -35,6 +35,7 @@ from tui.widgets.status_line import KeysLine, StatusLine
 if TYPE_CHECKING:
     from tui.settings import Settings
 
+LIKE, LIKEST = "like:", 30  # search by meaning
 REST_SECONDS = 0.12  # the cursor rests so long before the preview asks for the whole case
 
 
@@ -224,7 +225,7 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
 
     def _ask(self, sign: str, *, everywhere: bool) -> None:
         prompt = self.query_one("#prompt", Input)
-        prompt.placeholder = f'{sign} words, "phrases", author:ana, status:done …'
+        prompt.placeholder = f'{sign} words, "phrases", author:ana, status:done, like:a meaning …'
         prompt.value = self.search if self.search and self.everywhere == everywhere else ""
         prompt.cursor_position = len(prompt.value)
         self._asking_everywhere = everywhere
@@ -234,6 +235,10 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
 
     @on(Input.Submitted, "#prompt")
     def _asked(self, event: Input.Submitted) -> None:
+        if event.value.lower().startswith(LIKE):
+            self.app.flow(self._like(event.value[len(LIKE) :].strip(' "')))
+            self._prompt_done()
+            return
         try:
             self._look_for(event.value.strip(), everywhere=self._asking_everywhere)
         except QueryError as error:
@@ -241,6 +246,22 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
             self.app.complain(error)
             return
         self._prompt_done()
+
+    async def _like(self, words: str) -> None:
+        """What is like these words, in a list of its own."""
+        from sources.likeness import like
+        from sources.text.deep.engines import needed
+
+        engine = needed(self.app.settings.desk.reading.deep)
+        if not words:
+            raise BadInput("like: needs some words behind it")
+        self.app.say(f"looking for what is like “{words}” …")
+        found = await like(await self.app.database(), engine, words, most=LIKEST)
+        if not found:
+            self.app.say("nothing is like that, as far as has been read deeply")
+            return
+        query = f"id:{','.join(str(number) for number, _ in found)}"
+        self.app.push_screen(make("found", query, f"the {len(found)} likest to “{words}”"))
 
     def _prompt_done(self) -> None:
         self.remove_class("-asking")

@@ -1,0 +1,141 @@
+"""What the installed engines of deep reading better: sentiment, complaints, issues, issues across languages.
+
+    python -m benchmarks.deep_reading DATA [TEXTS]
+
+DATA as for `reading.py`, with `intents_banking_train.jsonl` (`text`, `label`) beside; TEXTS of each language are read.
+`twins.tsv` holds forty complaints and their translations.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from math import comb
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.reading import LANGUAGES, NAMES, Post, labelled, macro_f1, read, table
+from sources.text import reading, sentiment
+from sources.text.deep import head, joining, vectors
+from sources.text.deep.engines import ENGINES, Engine
+from store.domain.mention import Reading
+
+SOME = 1_000
+A_BATCH = 64
+
+
+class Measured:
+    """An engine, loaded, with the vectors that it made."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self._encode = engine, engine.encoder()
+
+    def units(self, texts: Sequence[str]) -> Any:
+        """As they come out of the store."""
+        said = [vectors.plain("", text) for text in texts]
+        made = [self._encode(said[at : at + A_BATCH]) for at in range(0, len(said), A_BATCH)]
+        return vectors.unpacked(vectors.packed(np.concatenate(made)), self.engine.dimension)
+
+    def apart(self, texts: Sequence[str]) -> Any:
+        """The same of one language, its mean taken off."""
+        units = self.units(texts)
+        return joining.centred(units, [""] * len(units), {"": units.mean(0)})
+
+    def bettered(self, post: Post, unit: Any) -> Reading:
+        light = reading.read("", post.text, hint=post.lang)
+        felt = sentiment.sentiment(post.text, post.lang)
+        light = Reading(post.lang, felt.label, felt.score, light.intent, 0, (), reading.VERSION)
+        return head.refined(self.engine, unit, light, post.text, None) or light
+
+
+def main(folder: str, most: str = "324") -> None:
+    posts, learnt = labelled(Path(folder), int(most))
+    for engine in ENGINES.values():
+        if words := engine.obstacle():
+            print(f"{engine.name} is not measured: {words}")
+            continue
+        print(f"\nDEEP READING with {engine.name} (* seen in training: {' '.join(sorted(learnt)) or 'none'})")
+        measured = Measured(engine)
+        sentiments(measured, [post for post in posts if post.lang in engine.feels])
+        complaints(measured, Path(folder) / "airline_mentions_en.jsonl")
+        issues(measured, Path(folder) / "intents_banking_train.jsonl")
+        twins(measured)
+
+
+def sentiments(measured: Measured, posts: list[Post]) -> None:
+    begin = time.process_time()
+    units = measured.units([post.text for post in posts])
+    print(f"{len(posts) / (time.process_time() - begin):,.0f} texts a CPU second")
+    known = {id(post): unit for post, unit in zip(posts, units, strict=True)}
+
+    def told(post: Post) -> str:
+        return NAMES[str(measured.bettered(post, known[id(post)]).sentiment)]
+
+    table("sentiment, macro-F1, all", posts, told, macro_f1)
+    table("sentiment, macro-F1, the six", [post for post in posts if post.lang in LANGUAGES[:6]], told, macro_f1)
+
+
+def complaints(measured: Measured, file: Path) -> None:
+    if not file.is_file():
+        return
+    posts = [post._replace(label=str(post.label == "neg")) for post in random.Random(0).sample(read(file), SOME)]
+    units = measured.units([post.text for post in posts])
+    known = {id(post): unit for post, unit in zip(posts, units, strict=True)}
+
+    def shallow(post: Post) -> str:
+        return str(reading.read("", post.text).intent in ("complaint", "threat"))
+
+    def deep(post: Post) -> str:
+        return str(measured.bettered(post, known[id(post)]).intent in ("complaint", "threat"))
+
+    table("complaint or not, macro-F1: the words alone", posts, shallow, macro_f1)
+    table("complaint or not, macro-F1: read deeply", posts, deep, macro_f1)
+
+
+def issues(measured: Measured, file: Path) -> None:
+    if file.is_file():
+        posts = random.Random(1).sample(read(file), SOME)
+        placed = online(measured.engine, measured.apart([post.text for post in posts]))
+        print(f"issues of {SOME:,} questions to a bank, ARI {rand_index([post.label for post in posts], placed):.3f}")
+
+
+def twins(measured: Measured) -> None:
+    codes, *rows = (line.split("\t") for line in Path(__file__).with_name("twins.tsv").read_text("utf-8").splitlines())
+    units = {code: measured.apart([row[place] for row in rows]) for place, code in enumerate(codes)}
+    home = online(measured.engine, units["en"])
+    centres = {number: sum(unit for unit, at in zip(units["en"], home, strict=True) if at == number) for number in home}
+    print("a translation joins its English twin:", end=" ")
+    for code in codes[1:]:
+        found = [joining.joined(measured.engine, unit, centres, abroad=centres) for unit in units[code]]
+        same = sum(one == other for one, other in zip(home, found, strict=True))
+        print(f"{code} {same / len(home):.2f}", end="  ")
+    print()
+
+
+def online(engine: Engine, units: Any) -> list[int]:
+    """Each to the nearest issue of what came before, or to an issue of its own."""
+    found: dict[int, Any] = {}
+    placed = []
+    for unit in units:
+        number = joining.joined(engine, unit, found)
+        number = len(found) if number is None else number
+        found[number] = found.get(number, 0) + unit
+        placed.append(number)
+    return placed
+
+
+def rand_index(truth: Sequence[str], guess: Sequence[int]) -> float:
+    """Adjusted for chance (Hubert and Arabie 1985)."""
+    pairs = list(zip(truth, guess, strict=True))
+    both, ones, others = (sum(comb(n, 2) for n in Counter(of).values()) for of in (pairs, truth, guess))
+    expected = ones * others / comb(len(truth), 2)
+    return (both - expected) / ((ones + others) / 2 - expected)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
