@@ -31,8 +31,9 @@ def key() -> Column[int]:
 
 
 def _where(condition: str) -> dict[str, Any]:
-    """An index of some rows only, on both databases."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+    """An index of some rows only; `store.engines.postgres` says the same there: named here, it would load that whole
+    dialect into every process."""
+    return {"sqlite_where": text(condition)}
 
 
 schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))

@@ -17,7 +17,7 @@ def loaded_after(code: str) -> set[str]:
         text=True,
         check=True,
     )
-    return {name.split(".")[0] for name in out.stdout.split()}
+    return {name.split(".")[0] for name in out.stdout.split()} | set(out.stdout.split())
 
 
 @pytest.mark.parametrize("module", ["tui.cli", "tui.app", "store.domain.case", "sources.registry"])
@@ -28,6 +28,10 @@ def test_what_a_start_pays_for(module: str) -> None:
 def test_the_store_knows_nothing_of_what_is_above() -> None:
     code = "import store.database, store.cases, store.mentions, store.outbox, store.insights, store.search"
     assert not loaded_after(code) & {"sources", "tui", "httpx", "textual"}
+
+
+def test_a_file_costs_nothing_of_a_server() -> None:
+    assert "sqlalchemy.dialects.postgresql" not in loaded_after("import store.engines.sqlite, store.cases, store.pages")
 
 
 def test_the_sources_know_nothing_of_the_screens() -> None:

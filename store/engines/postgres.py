@@ -29,6 +29,7 @@ from store.domain.place import Server
 from store.domain.secret import Secret
 from store.engines.postgres_lock import SHARE, AdvisoryLock
 from store.engines.postgres_upkeep import ServerUpkeep
+from store.tables import metadata
 
 # psycopg tells by a logger what it gets over by itself; without a handler that would be written over the screen.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
@@ -61,6 +62,10 @@ _REMEDIES = {
     "55P03": "another program has been writing the same for long; try again, or end that program",
     "25006": "this server only reads: give the address of the one that writes",
 }
+
+
+for _index in (index for table in metadata.tables.values() for index in table.indexes):
+    _index.dialect_options["postgresql"]["where"] = _index.dialect_options["sqlite"]["where"]
 
 
 class Postgres:
