@@ -182,7 +182,9 @@ class Background:
             pulse = database.pulse()
             if pulse != seen or looks % LOOK_ANYWAY == 0 or self.pulse.away:
                 try:
-                    sequence = await self._look(database, sequence or await changes.newest(database), looks)
+                    if sequence is None:
+                        sequence = await changes.newest(database)
+                    sequence = await self._look(database, sequence, looks)
                     seen = pulse
                 except StoreError as error:
                     if not self.pulse.away:

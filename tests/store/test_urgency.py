@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from store import cases, issues
+from store import cases
 from store.database import Database
 from store.domain.action import Done, Prioritise
 from store.domain.case import InboxRow, Priority
 from store.domain.mention import UNKNOWN_AUTHOR
 from store.tables import mention
+from tests import factories
 from tests.factories import A_DAY, NOW, change, land, read_mention
 from tests.store.desk import do
 
@@ -69,7 +70,7 @@ async def test_an_issue_that_grows_makes_its_cases_urgent(db: Database) -> None:
     lately = [read_mention(author=f"b{n}", created_at=NOW - HOUR) for n in range(19)]
     alone = read_mention(author="c", created_at=NOW - HOUR)
     line = await land(db, *before, *lately, alone, reply_within=1000 * A_DAY)
-    await issues.found(db, {"login": ("login", line.new_mentions[:-1])}, now=NOW)
+    await factories.issue_of(db, "login", line.new_mentions[:-1])
     rows = await cases.rows(db, line.new_cases, now=NOW)
     assert [row.urgency for row in rows] == [10] * 23 + [0]
     assert rows[5].reasons == ("issue growing: 4 -> 19 a day",)
@@ -89,7 +90,7 @@ async def test_the_most_urgent_first_is_the_order_of_what_is_shown(db: Database)
         for number in range(60)
     ]
     line = await land(db, *posts)
-    await issues.found(db, {"login": ("login", line.new_mentions[::3])}, now=NOW)
+    await factories.issue_of(db, "login", line.new_mentions[::3])
     await change(db, update(mention).where(mention.c.id == 7).values(ours=True))
     await do(db, Done(), *line.new_cases[::7])
     await do(db, Prioritise(Priority.LOW), *line.new_cases[1::9])

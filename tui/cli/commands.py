@@ -175,7 +175,7 @@ COMMANDS: dict[str, Command] = {
             "correct",
             ACT,
             "ID... SENTIMENT",
-            "say how they really feel; earful learns from it",
+            "say how they feel; earful learns from it",
             "acts:correct",
             arguments.correct,
             ("earful correct 12 13 negative",),
