@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store import corrections, raws, search, vectors
 from store.chunks import chunks
 from store.domain.mention import ReadMention
-from store.forgetting import GONE
+from store.erased import GONE
 from store.tables import mention, mention_raw, mention_version, mention_watch
 
 A_NAME = 200  # letters of a handle or a name at most
