@@ -60,8 +60,9 @@ class Database:
 
         self._reader, self._writer = await self._engine.open()
         try:
-            async with self._engine.migrating():
-                await self.write(lambda connection: migrations.migrate(connection, half_copied=half_copied))
+            if not await self.read(migrations.is_current):
+                async with self._engine.migrating():
+                    await self.write(lambda connection: migrations.migrate(connection, half_copied=half_copied))
         except BaseException as error:
             await self.close()
             if isinstance(error.__cause__, DBAPIError):  # the database's own words, which do not name the store

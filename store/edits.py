@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store import corrections, raws, search, vectors
 from store.chunks import chunks
 from store.domain.mention import ReadMention
+from store.erased import GONE
 from store.tables import mention, mention_raw, mention_version, mention_watch
 
+A_NAME = 200  # letters of a handle or a name at most
 Stored = Row[Any]  # the columns COLUMNS of a stored mention
 COLUMNS = tuple(
     mention.c[name]
@@ -38,8 +40,23 @@ def is_edit(stored: Stored, item: ReadMention, source: str) -> bool:
 
 
 def rewrites(stored: Stored, item: ReadMention) -> bool:
-    """Whether the words are others; a network may also say "edited" of the same ones."""
-    return bool(stored.title != item.title or stored.text != item.text)
+    """Whether the words are others; a network may also say "edited" of the same ones. That somebody who was erased is
+    still named in the original makes no other words of it: or the next look at it would bring the name back."""
+    return not (_is_same(stored.title, item.title) and _is_same(stored.text, item.text))
+
+
+def _is_same(stored: str, given: str) -> bool:
+    """Whether nothing differs but a short piece wherever somebody was erased from what is stored."""
+    first, *others = stored.split(GONE)
+    if not others or not given.startswith(first):
+        return stored == given
+    at = len(first)
+    for part in others[:-1]:
+        found = given.find(part, at, at + A_NAME + len(part))
+        if found < 0:
+            return False
+        at = found + len(part)
+    return given.endswith(others[-1]) and 0 <= len(given) - len(others[-1]) - at <= A_NAME
 
 
 async def apply(

@@ -15,6 +15,7 @@ from store.dialects import dialect_of
 from store.tables import erased
 
 Key = tuple[str, str]  # (network, external id)
+GONE = "[erased]"  # what stands where a person was named
 MARK = "erased:"
 
 

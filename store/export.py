@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from store.domain.query import Node
 from store.tables import author, cases, issue, mention, mention_watch, watch
 
 A_CHUNK = 1_000
+FIRST_DAY, A_DAY = date(1970, 1, 1), 86_400_000_000  # as times are stored: microseconds since
 OF_MENTION = (
     "id", "case_id", "external_id", "source", "network", "url", "type", "title", "text", "language", "sentiment",
     "score", "intent", "urgency", "parent", "thread", "created_at", "seen_at", "edited_at",
@@ -75,7 +76,7 @@ async def totals(db: Database, wanted: Wanted) -> Totals:
 
         columns = (func.count(), func.count(mention.c.author_id.distinct()), func.count(mention.c.case_id.distinct()))
         row = (await connection.execute(_from(select().add_columns(*columns)).where(*conditions))).one()
-        day = func.date(type_coerce(mention.c.created_at, BigInteger) / 1_000_000, "unixepoch")
+        day = type_coerce(mention.c.created_at, BigInteger) // A_DAY
         return Totals(
             mentions=row[0],
             authors=row[1],
@@ -84,7 +85,7 @@ async def totals(db: Database, wanted: Wanted) -> Totals:
             networks=await counted(mention.c.network),
             languages=await counted(mention.c.language),
             issues=await counted(issue.c.label, 20),
-            days=tuple(sorted(await counted(day))),
+            days=tuple(sorted([(str(FIRST_DAY + timedelta(int(day))), count) for day, count in await counted(day)])),
         )
 
     return await db.read(work)

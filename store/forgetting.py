@@ -19,10 +19,10 @@ from store.domain.case import FINISHED, CaseStatus
 from store.domain.delivery import SETTLED, DeliveryKind, DeliveryState
 from store.domain.mention import JsonObject
 from store.domain.standing import entering
+from store.erased import GONE
 from store.journal import Change, record, standings
 from store.tables import attempt, cases, delivery, draft, journal, mention, mention_raw, mention_version, note
 
-GONE = "[erased]"
 KEPT_OF_A_JOURNAL = frozenset({"reason"})  # words whose being there still tells something
 DROPPED_OF_A_JOURNAL = frozenset({"correction", "delivery", "mute", "note"})  # what undo and redo would bring back
 

@@ -99,7 +99,9 @@ async def rename(db: Database, issue_id: int, label: str, *, agent: str, now: da
 
 
 async def merge(db: Database, survivor: int, other: int, *, agent: str, now: datetime) -> Done:
-    """All of `other` goes to `survivor`, now and in future. Raises BadInput where they are one, NotFound."""
+    """All of `other` goes to `survivor`, now and in future. Raises BadInput where they are one, NotFound. Said again,
+    it goes on where it was broken off."""
+    await sweep(db, now=now)
 
     async def work(connection: AsyncConnection) -> Done:
         (number, label), (gone, before) = await _led(connection, survivor), await _led(connection, other)

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store import erased, search, tables, unmatched, vectors
 from store.dialects import dialect_of
 from store.domain.mention import JsonObject
-from store.forgetting import GONE
+from store.erased import GONE
 
 PLAIN = re.compile(r'[^"\\A-Z\x7f-\U0010ffff]+')  # what every database folds alike and JSON keeps as it is
 LIKELY_MEANT = re.compile(r"[^a-z]", re.IGNORECASE)  # what no everyday word has: a digit, a dot, an @, a space, ...

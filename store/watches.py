@@ -17,15 +17,19 @@ from store.tables import mention, mention_watch, watch
 
 
 async def sync(db: Database, watches: Iterable[Watch]) -> None:
-    """Make the names and roles of the configured watches known to the store; old ones stay, rows refer to them."""
+    """Make the names and roles of the configured watches known to the store; old ones stay, rows refer to them. Where
+    all are known nothing is written, so that who only reads waits for nobody."""
     rows = [{"name": each.name, "role": each.role} for each in watches]
+
+    async def known(connection: AsyncConnection) -> dict[str, str]:
+        return {row.name: row.role for row in await connection.execute(select(watch.c.name, watch.c.role))}
 
     async def work(connection: AsyncConnection) -> None:
         query = dialect_of(connection).insert(watch)
         role = {"role": query.excluded.role}
         await connection.execute(query.on_conflict_do_update(index_elements=["name"], set_=role), rows)
 
-    if rows:
+    if {each["name"]: each["role"] for each in rows}.items() - (await db.read(known)).items():
         await db.write(work)
 
 

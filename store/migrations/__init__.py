@@ -144,6 +144,13 @@ CURRENT = len(STEPS) + 1
 HALF_COPIED = 0
 
 
+async def is_current(connection: AsyncConnection) -> bool:
+    """Whether there is nothing to do for `migrate`; asked by reading, which waits for nobody who writes."""
+    if not await connection.run_sync(lambda sync: inspect(sync).has_table(schema_version.name)):
+        return False
+    return (await connection.execute(select(schema_version.c.version))).scalar_one_or_none() == CURRENT
+
+
 async def migrate(connection: AsyncConnection, *, half_copied: bool = False) -> None:
     """Bring the store to CURRENT. Raises StoreError where it is newer than this program or no store of ours."""
     names = set(await connection.run_sync(lambda sync: inspect(sync).get_table_names()))

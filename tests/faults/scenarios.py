@@ -200,6 +200,37 @@ def a_copy_to_replace(shell: Shell) -> None:
     shell("note", 5, "--text", "since then")
 
 
+def two_issues(shell: Shell) -> None:
+    """Both named by a person, both with mentions."""
+    a_desk(shell)
+    shell("issues", "pin", "odd ones", "--phrase", "is odd")
+    shell("issues", "pin", "thankful", "--phrase", "thanks")
+
+
+def corrected(shell: Shell) -> None:
+    a_desk(shell)
+    shell("correct", *range(1, 13), "positive")
+
+
+def moods(shell: Shell) -> object:
+    return (
+        shell.rows("SELECT id, sentiment, score, urgency, corrected_by FROM mention ORDER BY id"),
+        shell.rows("SELECT DISTINCT mention_id, label, undone FROM correction ORDER BY 1, 2"),
+    )
+
+
+def learnt(shell: Shell) -> object:
+    return shell.rows("SELECT corrections, body, undone FROM layer ORDER BY id DESC LIMIT 1")
+
+
+def issues_said(shell: Shell) -> object:
+    """Which mention is in which issue, by the names that people see."""
+    return (
+        shell.rows("SELECT label, pinned, merged_into FROM issue ORDER BY label"),
+        shell.rows("SELECT m.id, i.label FROM mention m JOIN issue i ON i.id = m.issue_id ORDER BY 1"),
+    )
+
+
 ALL = " ".join(str(number) for number in range(1, 20))
 COMMANDS = {
     "import": Command("import posts.jsonl", a_file, imported, whole=False),
@@ -216,4 +247,7 @@ COMMANDS = {
     "forward": Command("forward 7 --to billing --comment look", a_desk, cases_said),
     "reply": Command("reply 7 --text sorry", a_desk, cases_said),
     "undo": Command("undo", an_action, cases_said),
+    "undo correct": Command("undo", corrected, moods),
+    "teach": Command("teach", corrected, learnt, whole=False),
+    "merge issues": Command("issues merge 1 2", two_issues, issues_said, whole=False, fine=(0, 2)),
 }

@@ -45,7 +45,7 @@ async def test_answers_survive_kills_at_random_moments(tmp_path: Path, nursery: 
     with network(tmp_path, 21, "ignores") as social:
         harness = Harness(tmp_path, nursery, social, what="send", store=store)
         lives = harness.random_lives(KILLS, 21, 0.5)
-        harness.live(seconds=60)
+        harness.live(seconds=60 + KILLS)
     assert sum(life.killed for life in lives) >= KILLS / 2
     assert sending_faults(harness) == []
 

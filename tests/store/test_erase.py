@@ -150,6 +150,24 @@ async def test_an_old_post_that_is_shown_again_stays_away_and_a_new_one_is_by_so
     assert len(await rows(db, tables.author)) == authors + 1
 
 
+async def test_the_name_does_not_come_back_with_the_posts_of_others(db: Database) -> None:
+    """Originals are looked at again, files imported again: they still name the person. Other words are an edit."""
+
+    def bobs(text: str, **fields: object) -> object:
+        return read_mention(text, id="by bob", author="bob", **fields)
+
+    said = f"@{HANDLE} and {NAME}: acme is down for {HANDLE}"
+    await land(db, bobs(said), theirs("acme", 1))
+    await erased(db)
+    await land(db, bobs(said))
+    await land(db, bobs(said, edited_at=NOW + timedelta(hours=1)))
+    assert (await rows(db, tables.mention))[0].text == "[erased] and [erased]: acme is down for [erased]"
+    await db.upkeep().write_out()
+    assert left(db.place) == {}
+    await land(db, bobs("acme is up again", edited_at=NOW + timedelta(hours=2)))
+    assert (await rows(db, tables.mention))[0].text == "acme is up again"
+
+
 async def test_asking_again_after_it_was_broken_off_goes_on(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     await a_desk_that_knows_her(db)
     passes = itertools.count()

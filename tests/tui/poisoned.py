@@ -12,9 +12,9 @@ from pathlib import Path
 from sqlalchemy import Table, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import cases, drafts, tables
+from store import cases, drafts, issue_acts, tables
 from store.database import Database
-from store.domain.action import AddNote, Assign, Dismiss, Escalate, Forward, Reply, Tag
+from store.domain.action import AddNote, Assign, CorrectSentiment, Dismiss, Escalate, Forward, Reply, Tag
 from store.domain.delivery import DeliveryState
 from store.domain.safetext import SafeText
 from tests.factories import land, read_mention
@@ -31,6 +31,9 @@ WORDS: dict[Table, tuple[str, ...]] = {
     tables.author: ("handle", "name", "url"),
     tables.cases: ("assignee", "team", "reason"),
     tables.issue: ("label",),
+    tables.issue_act: ("agent", "before", "after"),
+    tables.issue_phrase: ("phrase",),
+    tables.correction: ("agent", "language"),
     tables.mention: ("title", "text", "url", "parent", "language", "intent", "visibility"),
     tables.mention_version: ("title", "text"),
     tables.unmatched: ("handle", "name", "author_url", "title", "url", "parent", "language"),
@@ -93,7 +96,7 @@ async def poisoned(path: Path, payloads: Sequence[str] = tuple(PAYLOADS.values()
         read_mention(
             f"acme is down {n}", id=f"m{n}", author=f"author{n}", created_at=now - timedelta(minutes=n + 1),
             url=f"https://x.example/{n}", sentiment=("negative", "neutral", "positive")[n % 3], urgency=n % 100,
-            phrases=(f"down {n % 9}", f"login broken {n % 7}"), reasons=("threat",), title=f"title {n}",
+            reasons=("threat",), title=f"title {n}",
         )
         for n in range(len(words))
     ]  # fmt: skip
@@ -107,6 +110,12 @@ async def poisoned(path: Path, payloads: Sequence[str] = tuple(PAYLOADS.values()
         await cases.act(db, [(case, None)], Reply("sorry", f"id-{case}", 0.0), agent="bob", now=now)
     await cases.act(db, targets[::9], Escalate("pr", "journalist", True, 0.0), agent="bob", now=now)
     await cases.act(db, targets[::11], Dismiss("other acme"), agent="ana", now=now)
+    await cases.act(db, targets[::13], CorrectSentiment("positive"), agent="bob", now=now)
+    for number in range(9):
+        theirs = range(number + 1, len(words) + 1, 9)
+        known_by = {"phrases": (f"down {number}",), "examples": ("it does not let me in",)}
+        await issue_acts.pin(db, f"issue {number}", **known_by, mentions=theirs, agent="bob", now=now)
+    await issue_acts.merge(db, 1, 2, agent="bob", now=now)
     await drafts.save(db, targets[0][0], "ana", "my draft", now=now)
     await db.write(partial(_spoil, words=words, now=now))
     await db.close()

@@ -150,6 +150,13 @@ def other_screens(guide: Guide) -> None:
     guide.go("\t", "G", "\r")
     guide.terminal.read(0.8)
     guide.insist("gi", "[inbox]")
+    guide.insist("gt", "insights · ")
+    for modal in ("p", "n", "M", "X"):
+        guide.go("\t", "j", modal)
+        guide.terminal.read(0.3)
+        guide.leave_text()
+    guide.go("u")
+    guide.insist("gi", "[inbox]")
     guide.insist("gh", "source health")
     guide.go("j", "j", "\t", "j", "G", "r")
     guide.terminal.read(0.5)
@@ -203,6 +210,8 @@ COMMANDS = [
     ["inbox", "--search", P["title, st"]], ["show", P["c1 osc"]], [P["csi colour"]], ["why", P["hyperlink"]],
     ["forward", "8", "--to", P["clipboard"]], ["import", P["title, bell"]], ["export", "--format", "jsonl"],
     ["export", "--format", "csv"], ["export", "--format", "md"], ["export", "--format", "html"],
+    ["issues"], ["issues", "show", "1"], ["issues", "show", P["clipboard"]], ["correct", "9", "negative"], ["teach"],
+    ["issues", "pin", P["title, st"], "--phrase", P["c1 osc"]], ["issues", "undo"], ["inbox", "--like", P["hyperlink"]],
     ["erase", "nobody\x1b[31m"], ["--config", P["clipboard"], "inbox"],
 ]
 # fmt: on

@@ -51,7 +51,7 @@ def restore(call: Call) -> int:
     else:
         call.out.row(f"{store} is {file} now: {found.mentions:,} mentions in {found.cases:,} cases")
         if again:
-            call.out.row(f"{again} persons who were erased since that backup were erased again")
+            call.out.row(f"erased again, as since that backup: {again} {'person' if again == 1 else 'persons'}")
         if aside:
             call.out.row(f"the store that was there until {local(call.now)} is kept as {aside}")
     return DONE
