@@ -75,6 +75,11 @@ def wordless(row: InboxRow) -> str:
     return "deleted by its author" if row.deleted else "no words"
 
 
+def urgent_for(row: InboxRow) -> str:
+    """ "urgency 44: negative, complaint": how urgent, and why."""
+    return f"urgency {row.urgency}" + (f": {', '.join(row.reasons)}" if row.reasons else "")
+
+
 def urgency(row: InboxRow, now: datetime) -> str:
     sign = PRIORITY[row.priority]
     return OVERDUE if sign == " " and overdue(row, now) else sign

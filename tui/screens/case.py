@@ -171,7 +171,7 @@ class CaseScreen(Writing, Deeds, IssueOfCase, Screen[None]):
             return
         recall = self.app.key_of("undo") if answering.can_be_recalled(detail, self.app.agent) else ""
         hints = Hints(recall, self.app.key_of("case.settle"), self.app.key_of("case.reply"))
-        self.head.put(head(detail.row, now, own_names(self.app.settings.desk)))
+        self.head.put(head(detail.row, now, own_names(self.app.settings.desk), self.head.width))
         self.thread.show(entries(detail, now, hints), fresh=fresh)
         self._tell_place(now)
         self._wind_the_clock(detail)

@@ -20,7 +20,7 @@ from sources.text.lookalikes import own_names
 from store.domain.case import InboxRow
 from store.domain.errors import BadInput, QueryError
 from store.domain.query import And, parse
-from tui import actions
+from tui import actions, signs
 from tui.deeds import Deeds
 from tui.messages import Pulse
 from tui.quiet import quietly
@@ -135,12 +135,14 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
         if self.search and not self.everywhere:
             where += f" \\ {self.search}"
         if self.urgent_first:
-            where += ", urgent first,"
+            where += ", urgent first:"
         facts = [f"{where} {self.listing.cursor + 1:,}/{self.total}" if len(self.listing) else f"{where} 0"]
         if self.listing.arrived:
             facts.append(f"{len(self.listing.arrived)} new ↑")
         if marked := len(self.listing.marked):
             facts.append(f"{marked:,} marked" + (" (range)" if self.listing.anchor is not None else ""))
+        elif self.urgent_first and (row := self._row()) is not None:
+            facts.append(signs.urgent_for(row))
         self.status.tell(place=" · ".join(facts))
 
     def _draw_views(self) -> None:
