@@ -27,12 +27,19 @@ class Attending:
         self._told: Presence | None = None
         self._moved = asyncio.Event()
 
-    def at(self, case_id: int | None, *, writing: bool = False) -> None:
-        """At this case, or at none."""
-        wanted = None if case_id is None else (case_id, writing)
+    def at(self, case_id: int, *, writing: bool = False) -> None:
+        """At this case."""
+        self._want((case_id, writing))
+
+    def _want(self, wanted: tuple[int, bool] | None) -> None:
         if wanted != self._wanted:
             self._wanted = wanted
             self._moved.set()
+
+    def off(self, case_id: int) -> None:
+        """No more at this case; where we went to another one meanwhile, that stays."""
+        if self._wanted is not None and self._wanted[0] == case_id:
+            self._want(None)
 
     async def run(self, database: Callable[[], Awaitable[Database]], stop: asyncio.Event) -> None:
         """Until `stop`. A store that is busy or away hears of it with the next sign of life."""

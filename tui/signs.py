@@ -79,13 +79,13 @@ def wordless(row: InboxRow) -> str:
 
 
 def at_it(present: Iterable[Presence], case_id: int, now: datetime) -> str:
-    """ "ana writing 0:40", "bo looks": who else is at a case; a writer before who only reads, others by number."""
+    """ "ana writing 0:40", "bo reading": who else is at a case; a writer before who only reads, others by number."""
     there = [one for one in present if one.case_id == case_id and one.alive(now)]
     if not there:
         return ""
     first = min(there, key=lambda one: (not one.writing, one.since))
     seconds = max(0, int((now - first.since).total_seconds()))
-    does = f"writing {seconds // 60}:{seconds % 60:02}" if first.writing else "looks"
+    does = f"writing {seconds // 60}:{seconds % 60:02}" if first.writing else "reading"
     more = f" +{len(there) - 1}" if len(there) > 1 else ""
     return f"{clip(first.agent, 12)} {does}{more}"
 

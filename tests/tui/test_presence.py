@@ -25,10 +25,10 @@ async def test_who_opens_a_case_is_seen_until_the_session_ends(place: Place) -> 
         async with running(place, desk=CAN_ANSWER) as (_, pilot):
             pilot.app.background.attending.agent = "zoe"
             await press(pilot, "enter")
-            await until(watching, lambda: "zoe looks" in lines(app)[0])
+            await until(watching, lambda: "zoe reading" in lines(app)[0])
             assert "zoe" not in lines(app)[1]
             await press(pilot, "J")
-            await until(watching, lambda: "zoe looks" in lines(app)[1])
+            await until(watching, lambda: "zoe reading" in lines(app)[1])
             assert "zoe" not in lines(app)[0]
             await press(pilot, "r")
             await until(watching, lambda: "zoe writing 0:" in lines(app)[1])

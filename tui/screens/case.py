@@ -176,7 +176,7 @@ class CaseScreen(Writing, Deeds, IssueOfCase, Screen[None]):
         self._attend()
 
     def on_unmount(self) -> None:
-        self.app.background.attending.at(None)
+        self.app.background.attending.off(self.case_id)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While somebody writes, what is struck is text: no chord may act on the case."""

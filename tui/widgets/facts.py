@@ -93,7 +93,7 @@ def _author(row: InboxRow, others: Others | None) -> Iterator[Line]:
         yield text(f"other cases: {others.count}")
         for other in others.newest:
             words = clip(other.title or other.text or f"({signs.wordless(other)})", 60)
-            yield text(f"{signs.STATUS[other.status]} {signs.age(other.last_at, row.last_at)} {words}", "quiet")
+            yield text(f"{signs.STATUS[other.status]} {local(other.last_at)[:10]} {words}", "quiet")
 
 
 def _reading(row: InboxRow) -> Iterator[Line]:
