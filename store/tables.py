@@ -479,6 +479,18 @@ mute = Table(
     UniqueConstraint("kind", "network", "value"),
 )
 
+# Who has a case open, a row a session; it fades without a sign of life.
+presence = Table(
+    "presence",
+    metadata,
+    Column("session", Text, primary_key=True),
+    Column("case_id", ForeignKey("cases.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("agent", Text, nullable=False),
+    Column("writing", Boolean, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+
 # What screens look at to learn that something moved; a row a transaction and case.
 change = Table(
     "change",

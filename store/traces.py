@@ -79,6 +79,7 @@ NOBODY: Mapping[str, tuple[str, ...]] = {
     "attempt": ("before", "after"),
     "mute": ("kind", "network", "agent"),
     "change": ("kind",),
+    "presence": ("session", "agent"),
     "issue_act": ("agent", "action"),
     "issue_state": ("language",),
 }  # fmt: skip

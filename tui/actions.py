@@ -60,7 +60,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("case.open", "enter,o", "open", "open", "open the case", INBOX, "Move", footer=1, screen="case"),
     Action("back", "q", "back", "quit", "back; at the top: leave the program", INBOX, "Move", footer=9),
     Action("case.back", "q", "back", "back", "back to the list", CASE, "Move", footer=8),
-    Action("case.word", "enter,o", "entry(1)", "next in thread", "next word of the thread", CASE, "Move", 1),
+    Action("case.word", "enter,o", "entry(1)", "next in thread", "next word of the thread", CASE, "Move", 10),
     Action(
         "case.word_back", "backspace", "entry(-1)", "previous in thread", "previous word of the thread", CASE, "Move"
     ),
@@ -91,7 +91,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "case.quote", "R", "reply(True)", "reply, quoting", "public reply that quotes", DESK, "Answer", 0, "compose"
     ),
-    Action("case.note", "c", "note", "note", "internal note; cannot leave the house", DESK, "Answer", 0, "compose"),
+    Action("case.note", "c", "note", "note", "internal note; cannot leave the house", DESK, "Answer", 13, "compose"),
     Action("case.settle", "D", "settle", "settle", "recall, or decide about an answer that got stuck", CASE, "Answer"),
     Action(
         "compose.review",
@@ -123,28 +123,32 @@ ACTIONS: tuple[Action, ...] = (
         "Write",
         footer=3,
     ),
-    Action("case.forward", "f", "forward", "forward", "forward to a department", DESK, "Answer"),
-    Action("case.escalate", "E", "escalate", "escalate", "hand it to a team, with a reason", DESK, "Answer"),
+    Action("case.forward", "f", "forward", "forward", "forward to a department", DESK, "Answer", 17),
+    Action("case.escalate", "E", "escalate", "escalate", "hand it to a team, with a reason", DESK, "Answer", 16),
     # Decide
     Action("case.done", "e", "done", "done", "finished", DESK, "Decide", footer=3),
     Action("case.assign", "a", "assign", "assign", "who works it; the first entry is you", DESK, "Decide", footer=4),
-    Action("case.snooze", "h,b", "snooze", "snooze", "out of sight until a time or their next word", DESK, "Decide"),
-    Action("case.tag", "t,l", "tag", "tag", "put a tag on or take it off", DESK, "Decide"),
+    Action(
+        "case.snooze", "h,b", "snooze", "snooze", "out of sight until a time or their next word", DESK, "Decide", 14
+    ),
+    Action("case.tag", "t,l", "tag", "tag", "put a tag on or take it off", DESK, "Decide", 15),
     Action("case.status", "s", "status", "status", "set the status", DESK, "Decide"),
     Action("case.raise", "+", "priority(1)", "priority up", "raise the priority", DESK, "Decide"),
     Action("case.lower", "-", "priority(-1)", "priority down", "lower the priority", DESK, "Decide"),
-    Action("case.dismiss", "d", "dismiss_case", "dismiss", "not about us; asks why", DESK, "Decide"),
+    Action("case.dismiss", "d", "dismiss_case", "dismiss", "not about us; asks why", DESK, "Decide", 18),
     Action("case.mute", "m", "mute", "mute", "mute the author, the thread or a word", DESK, "Decide"),
     Action("case.sentiment", "S", "sentiment", "sentiment", "correct the sentiment", DESK, "Decide"),
     Action("case.issue", "I", "issue", "issue", "say which recurring issue it is", CASE, "Decide"),
     Action("undo", "u,z", "undo", "undo", "take back your last change, of any size", DESK, "Decide", footer=5),
     Action("redo", "U,ctrl+r", "redo", "redo", "do it again", DESK, "Decide"),
     Action("repeat", ".", "repeat", "repeat", "the last change again, here", DESK, "Decide"),
-    Action("claim", "P", "claim", "claim next", "take the most urgent free case", INBOX, "Decide"),
+    Action("claim", "P", "claim", "claim next", "take the most urgent free case", INBOX, "Decide", 11),
     # Look
     Action("search", "/", "search", "search", "search everything", INBOX, "Look", footer=6),
     Action("filter", "\\", "filter", "filter", "search in this view", INBOX, "Look"),
-    Action("order", "!", "urgent_first", "urgent first", "the most urgent first, or the newest again", INBOX, "Look"),
+    Action(
+        "order", "!", "urgent_first", "urgent first", "the most urgent first, or the newest again", INBOX, "Look", 12
+    ),
     Action("author", "p", "person", "person", "all cases of this author", DESK, "Look"),
     Action(
         "case.mood", "w", "mood", "why this mood", "the words that moved the mood, and whose word it is", DESK, "Look"
@@ -236,7 +240,7 @@ ACTIONS: tuple[Action, ...] = (
         "watches",
     ),
     # Program
-    Action("palette", ":,ctrl+p", "app.palette", "menu", "every command by its name", EVERYWHERE, "Program", 7),
+    Action("palette", ":,ctrl+p", "app.palette", "menu", "every command by its name", EVERYWHERE, "Program", 9),
     Action("help", "?", "app.help", "help", "the keys of this screen", EVERYWHERE, "Program", footer=8),
     Action("theme", "ctrl+t", "app.next_theme", "theme", "terminal, dark or light colours", EVERYWHERE, "Program"),
     Action("quit", "ctrl+q", "app.leave", "leave", "leave the program from anywhere", EVERYWHERE, "Program"),

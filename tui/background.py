@@ -18,6 +18,7 @@ from textual.message import Message
 
 from store.domain.errors import EarfulError, StoreError
 from tui import crash, log
+from tui.attending import Attending
 from tui.messages import Pulse, PulseChanged, SettingsChanged, StoreChanged, StoreFailed, StoreOpened, Trouble
 from tui.settings_change import Changes
 
@@ -39,6 +40,7 @@ class Background:
     def __init__(self, settings: Settings, post: Callable[[Message], object]) -> None:
         self.settings = settings
         self.pulse = Pulse()
+        self.attending = Attending(settings.agent)
         self._changes = Changes(settings)
         self._post = post
         self._stop = asyncio.Event()
@@ -67,6 +69,7 @@ class Background:
         if self._tasks and (await asyncio.wait(self._tasks, timeout=within))[1]:
             return False
         if self._opened.done() and not self._opened.cancelled() and not self._opened.exception():
+            await self.attending.leave(self._opened.result())
             await self._opened.result().close()
         return True
 
@@ -122,6 +125,7 @@ class Background:
         self._opened.set_result(database)
         self._post(StoreOpened())
         self._spawn(self._watch(database))
+        self._spawn(self.attending.run(self.database, self._stop))
         if self.settings.desk.worker == "embedded":
             self._spawn(self._work(database))
         else:
@@ -195,7 +199,7 @@ class Background:
             await self._pause(LOOK_SECONDS)
 
     async def _look(self, database: Database, sequence: Mark, looks: int) -> Mark:
-        from store import changes
+        from store import changes, presence
 
         kinds, cases = set(), set()
         while True:
@@ -209,6 +213,7 @@ class Background:
             kinds |= {"new", "case", "delivery", "source"}
         if kinds:
             self._post(StoreChanged(frozenset(kinds), frozenset(cases)))
+        self._tell(present=await presence.others(database, self.attending.session, now=datetime.now(UTC)))
         if kinds & {"delivery", "source"} or looks % LOOK_ANYWAY == 0:
             await self._feel(database)
         return sequence

@@ -32,6 +32,7 @@ __all__ = ["answers", "bars", "counted", "issues", "net_sentiment", "report", "s
 NARROWEST, WIDE, WIDEST = 40, 120, 200
 VOLUME_HEIGHT, NET_HEIGHT, GAP = 12, 9, 4
 MOST_BARS = 8
+TENFOLD = 9  # grown by so many times itself
 NO_BREAK = "\u00a0"
 LEGEND = "  ".join(f"{SIGNS[name]} {name}" for name in ("negative", "neutral", "positive"))
 
@@ -107,7 +108,11 @@ def voices(rows: Sequence[Voice], width: int, colour: bool = False) -> list[str]
 def counted(row: IssueRow) -> str:
     """How often, and how much of it only repeats: "31 mentions, 9 of them copies"."""
     mentions = f"{number(row.mentions)} mention{'' if row.mentions == 1 else 's'}"
-    return f"{mentions}, {number(row.copies)} of them copies" if row.copies else mentions
+    return f"{mentions}, {_copies(row)}" if row.copies else mentions
+
+
+def _copies(row: IssueRow) -> str:
+    return f"{number(row.copies)} of them {'a copy' if row.copies == 1 else 'copies'}"
 
 
 def issues(rows: Sequence[IssueRow], width: int, colour: bool = False) -> list[str]:
@@ -134,7 +139,7 @@ def issues(rows: Sequence[IssueRow], width: int, colour: bool = False) -> list[s
     for i, row in enumerate(rows):
         lines.append(line(row.label, [texts[i] for _, _, texts in shown]))
         if row.example:
-            copies = f"  {number(row.copies)} of them copies:" if row.copies else " "
+            copies = f"  {_copies(row)}:" if row.copies else " "
             said = f"{copies} “{shorten(row.example, width - 3 - cells(copies))}”"
             lines.append(paint(said, "quiet", colour))
     return lines
@@ -242,13 +247,18 @@ def _change(row: IssueRow) -> str:
     """The later half of the period against the earlier; a change by all of its mentions says that it began at none."""
     if row.change == row.mentions:
         return "▲ from 0"
-    return f"{_arrow(row.change)} {percent(abs(row.change))}"
+    return _changed(row.change)
 
 
 def _against(now: int, before: int) -> str:
     if not before:
         return "none in the period before"
-    return f"{_arrow(now - before)} {percent(abs(now - before) / before)} from {number(before)}"
+    return f"{_changed((now - before) / before)} from {number(before)}"
+
+
+def _changed(part: float) -> str:
+    """ "▲ 48 %"; what grew more than tenfold is told as "▲ 25×"."""
+    return f"▲ {number(round(part + 1))}×" if part > TENFOLD else f"{_arrow(part)} {percent(abs(part))}"
 
 
 def _arrow(value: float) -> str:

@@ -32,10 +32,15 @@ class IssueDeeds:
     async def count(self) -> None:
         raise NotImplementedError
 
-    def _issue(self) -> IssueRow | None:
+    @property
+    def on_issue(self) -> IssueRow | None:
+        """The issue under the pointer."""
         row = self.figures.row
         rows = self.found.issues if self.found else ()
-        here = next((one for one in rows if row and row.query == f"issue:{one.id}"), None)
+        return next((one for one in rows if row and row.query == f"issue:{one.id}"), None)
+
+    def _issue(self) -> IssueRow | None:
+        here = self.on_issue
         if here is None:
             self.app.say("go to a recurring issue first; Tab leads to the lists")
         return here
@@ -45,9 +50,7 @@ class IssueDeeds:
 
     async def _pin(self) -> None:
         """The issue under the pointer; anywhere else a new one."""
-        row = self.figures.row
-        rows = self.found.issues if self.found and self.figures.has_focus else ()
-        here = next((one for one in rows if row and row.query == f"issue:{one.id}"), None)
+        here = self.on_issue if self.figures.has_focus else None
         fields = [
             Field("name", "what it is called", here.label if here else "", required=True),
             Field("phrase", "whatever holds these words, in any language"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from textual.message import Message
 
+from store.domain.presence import Presence
 from tui.settings import Settings
 
 
@@ -13,7 +14,7 @@ from tui.settings import Settings
 class Pulse:
     """How things stand, as the status line says it. `worker` is what this screen does about polling and sending:
     "opening", "working", "elsewhere" (another process does: the `holder`), "nobody" or the words of what went wrong.
-    `away`: the store does not answer, and is asked again and again."""
+    `away`: the store does not answer, and is asked again and again. `present`: who else has a case open."""
 
     worker: str = "opening"
     holder: str = ""
@@ -23,6 +24,7 @@ class Pulse:
     failed: int = 0
     ailing: tuple[str, ...] = ()
     away: bool = False
+    present: tuple[Presence, ...] = ()
 
     @property
     def unsent(self) -> int:

@@ -16,7 +16,7 @@ async def command(app: Earful) -> None:
     bound = {active.binding.id: active for active in app.screen.active_bindings.values() if active.enabled}
     offered = [
         Choice(action.id, action.label, aside=actions.shown(app.keymap.get(action.id, action.keys)), also=action.help)
-        for action in actions.ACTIONS
+        for action in sorted(actions.ACTIONS, key=lambda action: action.group == "Move")  # who moves uses the keys
         if action.id in bound and action.listed and action.id not in ("palette", "view.1")
     ] + [Choice(f"view:{view.name}", f"view: {view.name}", also=view.query) for view in app.views]
     picked = await app.ask(PickScreen("Command", offered))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sources.text.lookalikes import looks_like
 from store.domain.case import CaseStatus, InboxRow, Priority
+from store.domain.presence import Presence
 from store.domain.safetext import safe_line
+from tui.safe import clip
 
 STATUS = {
     CaseStatus.NEW: "●",
@@ -73,6 +76,23 @@ def overdue(row: InboxRow, now: datetime) -> bool:
 def wordless(row: InboxRow) -> str:
     """What stands for words where there are none."""
     return "deleted by its author" if row.deleted else "no words"
+
+
+def at_it(present: Iterable[Presence], case_id: int, now: datetime) -> str:
+    """ "ana writing 0:40", "bo reading": who else is at a case; a writer before who only reads, others by number."""
+    there = [one for one in present if one.case_id == case_id and one.alive(now)]
+    if not there:
+        return ""
+    first = min(there, key=lambda one: (not one.writing, one.since))
+    seconds = max(0, int((now - first.since).total_seconds()))
+    does = f"writing {seconds // 60}:{seconds % 60:02}" if first.writing else "reading"
+    more = f" +{len(there) - 1}" if len(there) > 1 else ""
+    return f"{clip(first.agent, 12)} {does}{more}"
+
+
+def urgent_for(row: InboxRow) -> str:
+    """ "urgency 44: negative, complaint": how urgent, and why."""
+    return f"urgency {row.urgency}" + (f": {', '.join(row.reasons)}" if row.reasons else "")
 
 
 def urgency(row: InboxRow, now: datetime) -> str:

@@ -39,6 +39,10 @@ class Writing:
     async def reload(self) -> None:
         raise NotImplementedError
 
+    def at_it(self) -> str:
+        """Who else is at this case, "" for nobody."""
+        raise NotImplementedError
+
     def writing_changed(self) -> None:
         """The composer was opened or closed."""
         raise NotImplementedError
@@ -188,7 +192,8 @@ class Writing:
             seen_by + (", everybody can read it" if seen_by in answering.FOR_ALL else ", only who it names"),
             f"{length.used:,}" + (f"/{length.limit:,}" if length.limit is not None else " characters"),
         ]
-        warnings = [f"{clip(row.assignee, 40)} has this case"] if row.assignee and row.assignee != me else []
+        warnings = [f"{there} at this case"] if (there := self.at_it()) else []
+        warnings += [f"{clip(row.assignee, 40)} has this case"] if row.assignee and row.assignee != me else []
         if any(d.state in settling.OPEN and d.kind is DeliveryKind.REPLY for d in self.detail.deliveries):
             warnings.append("another answer to this case is not settled yet")
         return ReviewScreen(f"Send this to {clip(row.network, 20)}?", text, facts, warnings=warnings)

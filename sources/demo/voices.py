@@ -50,7 +50,7 @@ def say(kind: str, language: str, random: Random, *, formal: bool = False, other
         slot = match[1]
         return given[slot] if slot in given else random.choice(voice.slots.get(slot) or _SHARED[slot]).strip()
 
-    text = _SPACES.sub(" ", _SLOT.sub(fill, template)).replace(" ,", ",").replace(" .", ".").strip()
+    text = _SPACES.sub(" ", _SLOT.sub(fill, template)).replace(" ,", ",").replace(" .", ".").strip(" ,")
     title, bar, rest = text.partition(" | ")
     if not bar:
         title, rest = "", text

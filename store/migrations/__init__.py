@@ -131,6 +131,17 @@ async def _keep_vectors(connection: AsyncConnection) -> None:
     )
 
 
+async def _say_who_is_there(connection: AsyncConnection) -> None:
+    """7 -> 8: who has a case open is seen by the others."""
+    await run(
+        connection,
+        "CREATE TABLE presence (session TEXT NOT NULL, case_id INTEGER NOT NULL REFERENCES cases (id) "
+        "ON DELETE CASCADE, agent TEXT NOT NULL, writing BOOLEAN NOT NULL, since BIGINT NOT NULL, "
+        "seen_at BIGINT NOT NULL, PRIMARY KEY (session))",
+    )
+    await run(connection, "CREATE INDEX ix_presence_case_id ON presence (case_id)")
+
+
 # STEPS[n] leads from version n + 1 to n + 2. Add at the end only.
 STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (
     _remember_unmatched,
@@ -139,6 +150,7 @@ STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (
     _remember_corrections,
     _keep_up_issues,
     _keep_vectors,
+    _say_who_is_there,
 )
 CURRENT = len(STEPS) + 1
 HALF_COPIED = 0

@@ -219,6 +219,7 @@ CREATE INDEX ix_mention_case_id ON mention (case_id);
 CREATE INDEX ix_mention_issue_id ON mention (issue_id);
 CREATE INDEX ix_mention_version_mention_id ON mention_version (mention_id);
 CREATE INDEX ix_note_case_id ON note (case_id);
+CREATE INDEX ix_presence_case_id ON presence (case_id);
 CREATE INDEX ix_rejected_poll_id ON rejected (poll_id);
 CREATE INDEX ix_vector_digest ON vector (digest);
 CREATE TABLE journal (
@@ -350,6 +351,16 @@ CREATE TABLE poll (
 );
 CREATE INDEX poll_by_source ON poll (source, started_at);
 CREATE INDEX poll_by_time ON poll (started_at);
+CREATE TABLE presence (
+	session TEXT NOT NULL,
+	case_id INTEGER NOT NULL,
+	agent TEXT NOT NULL,
+	writing BOOLEAN NOT NULL,
+	since BIGINT NOT NULL,
+	seen_at BIGINT NOT NULL,
+	PRIMARY KEY (session),
+	FOREIGN KEY(case_id) REFERENCES cases (id) ON DELETE CASCADE
+);
 CREATE TABLE rejected (
 	id INTEGER NOT NULL,
 	poll_id INTEGER NOT NULL,

@@ -47,7 +47,7 @@ async def test_a_store_of_schema_1_becomes_the_one_of_today_with_all_that_is_in_
     line = await land(db, read_mention("acme cloud is down"))
     await change(db, text("DROP TABLE unmatched"))
     await change(db, text("DROP INDEX mention_by_url"))
-    for table in ("erased", "vector", "vector_sum"):
+    for table in ("erased", "vector", "vector_sum", "presence"):
         await change(db, text(f"DROP TABLE {table}"))
     await change(db, text("ALTER TABLE cases DROP COLUMN waits_since"))
     await change(db, text("DROP INDEX mention_by_author"))

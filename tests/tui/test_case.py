@@ -381,3 +381,17 @@ async def test_with_the_program_of_a_team_no_editor_is_started(path: Path, monke
         await until(pilot, lambda: app.keyboard.idle)
         assert reader(app).composer.text == "hi"
         assert any("no other program" in str(note.message) for note in app._notifications)
+
+
+async def test_a_head_that_has_no_room_gives_up_the_name_then_says_that_it_is_cut(path: Path) -> None:
+    author = NewAuthor(handle="somebody.with.a.long.handle@mastodon.example", name="Somebody Named")
+    item = factories.read_mention("words", author=author, language="vi")
+    async with store(path) as database:
+        line = await factories.land(database, item, now=START)
+        await factories.issue_of(database, "no answer from the support", line.new_mentions)
+    for size, named in (((80, 24), False), ((160, 50), True)):
+        async with running(path, size=size) as (app, pilot):
+            await press(pilot, "enter")
+            who = painted(reader(app).head)[1]
+            assert ("Somebody" in who) is named
+            assert who.endswith("…" if not named else "support")

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from wcwidth import wcswidth
 
 from tests.tui.command import Earful
 
@@ -40,6 +41,7 @@ def test_what_is_imported_has_its_issues_at_once(earful: Earful) -> None:
     assert {one["text"] for one in shown["examples"]} == set(SAID[:3])
     assert shown["languages"] == {"en": 3}
     assert "3 mentions" in earful("issues").data
+    assert all(wcswidth(line) <= 80 for line in earful("issues", "--since", "7d").data.splitlines())
     assert len(earful("inbox", "--search", 'issue:"rotor blade"', "--json").records) == 3
 
 

@@ -120,6 +120,19 @@ async def test_a_whole_working_screen_at_80x24(path: Path) -> None:
         assert "ana" in status(app)
 
 
+async def test_a_wide_footer_has_more_keys_and_the_case_never_lacks_the_way_back(path: Path) -> None:
+    await seed(path, ["one"])
+    for size, more in (((80, 24), False), ((200, 50), True)):
+        async with running(path, size=size) as (app, pilot):
+            assert ("snooze" in said(app)) is more
+            await pilot.press("enter")
+            await until(pilot, lambda: app.screen is not app.inbox and app.keyboard.idle)
+            footer = str(app.screen.query_one(KeysLine).content)
+            assert "q back" in footer
+            assert "? help" in footer
+            assert ("snooze" in footer) is more
+
+
 async def test_a_line_without_words_says_why_and_a_number_is_not_a_name(path: Path) -> None:
     database = Database(path)
     await database.open()
@@ -589,6 +602,7 @@ async def test_the_most_urgent_first_and_the_newest_again(tmp_path: Path) -> Non
         await until(pilot, lambda: list(app.inbox.listing.ids) != newest and app.keyboard.idle)
         assert [app.inbox.listing.rows[i].urgency for i in app.inbox.listing.ids] == [90, 50, 10]
         assert "urgent first" in status(app)
+        assert "urgency 90: 90 points" in status(app)
         await pilot.press("P")
         await until(pilot, lambda: app.keyboard.idle and "yours now" in said(app))
         assert "urgency 90: 90 points" in said(app)

@@ -20,6 +20,7 @@ from tests.hostile import PAYLOADS, harm_in
 from tests.tui.desk import painted, place, press
 from tests.tui.test_inbox import DESK, running, until
 from tui.definitions import DEFINITIONS
+from tui.keyboard import QUIET_SECONDS
 from tui.modals.define import DefineScreen
 from tui.screens.found import FoundScreen
 from tui.screens.insights import InsightsScreen
@@ -175,7 +176,7 @@ async def test_what_a_number_means(path: Path) -> None:
 def test_the_definitions_are_those_of_the_documentation() -> None:
     rows = [
         line.strip("| ").split(" | ")
-        for line in METRICS.read_text(encoding="utf-8").splitlines()
+        for line in METRICS.read_text(encoding="utf-8").partition("\n## ")[0].splitlines()
         if line.startswith("| ")
     ]
     documented = {row[0]: (row[1], row[2]) for row in rows[1:] if len(row) == 3}
@@ -243,8 +244,12 @@ async def test_issues_are_named_joined_and_split_by_keys_and_it_is_undone(path: 
 
         async def typed(words: str) -> None:
             await press(pilot, *("space" if sign == " " else sign for sign in words), "enter")
+            await pilot.pause(QUIET_SECONDS)
 
+        assert "n rename" not in str(screen.keys.content)
         await press(pilot, "tab")
+        assert "n rename  M merge  X split" in str(screen.keys.content)
+        assert "q back" in str(screen.keys.content)
         await press(pilot, "n", *["backspace"] * len("lost parcels"))
         await typed("parcels")
         await labels("parcels", "slow app")

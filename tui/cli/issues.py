@@ -11,14 +11,13 @@ from store.buckets import period
 from store.database import Database
 from store.domain.errors import BadInput
 from store.domain.insight import IssueRow, Period
-from store.domain.safetext import safe_line
 from store.issue_acts import Done
 from store.issue_counts import IssueDetail
 from tui.charts import counted
 from tui.cli.call import DONE, NOTHING, Call
 from tui.cli.insights import issue_record
 from tui.cli.records import Record
-from tui.lettering import sparkline
+from tui.lettering import shorten, sparkline
 from tui.output import Cell
 from tui.times import iso, local, local_zone, moment
 from tui.wiring import with_store
@@ -26,6 +25,7 @@ from tui.wiring import with_store
 A_MOMENT = timedelta(microseconds=1)
 MONTH = timedelta(days=30)
 TREND = 14
+WORDS = 72  # cells of an example: a line stays within 80
 SHAPES = {
     "list": (0, "earful issues"),
     "show": (1, "earful issues show ID"),
@@ -60,17 +60,19 @@ def _list(call: Call) -> int:
         if call.out.json:
             call.out.record(_record(row))
             continue
-        pinned = " (pinned)" if row.pinned else ""
         call.out.row(
             Cell(str(row.id), -5),
-            Cell(f"{row.label}{pinned}", 36, "bold"),
-            Cell(counted(row), 30),
+            Cell(f"{row.mentions:,} mention{'' if row.mentions == 1 else 's'}", 14),
             Cell(sparkline(row.trend, TREND), TREND),
-            Cell(_against(row), 18),
-            f"{' '.join(row.languages[:4])}, {local(row.last_seen, local_zone())}",
+            Cell(local(row.last_seen, local_zone()), 16, "dim"),
+            Cell(row.label, 0, "bold"),
+            "(pinned)" if row.pinned else "",
         )
+        copies = f"{row.copies:,} {'copy' if row.copies == 1 else 'copies'}" if row.copies else ""
+        facts = (copies, _against(row) if call.args.since else "", " ".join(row.languages[:4]))
+        call.out.row(Cell("", 5), ", ".join(fact for fact in facts if fact))
         if row.example:
-            call.out.row(Cell("", 5), Cell(f"“{safe_line(row.example, limit=110)}”", 0, "dim"))
+            call.out.row(Cell("", 5), Cell(f"“{shorten(row.example, WORDS)}”", 0, "dim"))
     if not rows:
         call.out.tell("nothing has come up often enough yet to be called an issue; `earful issues pin NAME` names one")
         return NOTHING

@@ -40,7 +40,8 @@ def _print(case: CaseDetail, found: Mapping[int, Mood], out: Output) -> None:
     whose = f"assigned to {row.assignee}" if row.assignee else "not assigned"
     audience = f", {row.followers:,} followers" if row.followers is not None else ""
     out.row(Cell(f"case {row.id}", 0, "bold"), f"{row.status}, {row.priority} priority, {whose}")
-    out.row(f"{row.name} @{row.handle.removeprefix('@')} on {row.network} ({row.source}){audience}".strip())
+    source = f" ({row.source})" if row.source != row.network else ""
+    out.row(f"{row.name} @{row.handle.removeprefix('@')} on {row.network}{source}{audience}".strip())
     facts = {
         "language": row.language,
         "sentiment": f"{SIGNS.get(row.sentiment, '·')} {row.sentiment} ({row.score:+.2f})",

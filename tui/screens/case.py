@@ -19,7 +19,7 @@ from store.domain.case import CaseDetail, InboxRow
 from store.domain.delivery import DeliveryState
 from store.domain.errors import NotFound
 from store.domain.query import parse
-from tui import actions, answering
+from tui import actions, answering, signs
 from tui.deeds import Deeds
 from tui.issue_deeds import IssueOfCase
 from tui.messages import Pulse, StoreChanged
@@ -133,7 +133,14 @@ class CaseScreen(Writing, Deeds, IssueOfCase, Screen[None]):
         await self.reload()
 
     def _pulsed(self, pulse: Pulse) -> None:
+        met = pulse.present != self.status.pulse.present
         self.status.tell(pulse=pulse)
+        if met:
+            self._draw()
+
+    def at_it(self) -> str:
+        """Who else is at this case."""
+        return signs.at_it(self.app.background.pulse.present, self.case_id, datetime.now(UTC))
 
     # What Deeds and Writing ask
 
@@ -158,6 +165,18 @@ class CaseScreen(Writing, Deeds, IssueOfCase, Screen[None]):
         if not self.composer.is_open:
             self.thread.focus()
         self._tell_place(datetime.now(UTC))
+        self._attend()
+
+    def _attend(self) -> None:
+        """The others see that we are here."""
+        if self.is_current or self.composer.is_open:
+            self.app.background.attending.at(self.case_id, writing=self.composer.is_open)
+
+    def on_screen_resume(self) -> None:
+        self._attend()
+
+    def on_unmount(self) -> None:
+        self.app.background.attending.off(self.case_id)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While somebody writes, what is struck is text: no chord may act on the case."""
@@ -171,7 +190,7 @@ class CaseScreen(Writing, Deeds, IssueOfCase, Screen[None]):
             return
         recall = self.app.key_of("undo") if answering.can_be_recalled(detail, self.app.agent) else ""
         hints = Hints(recall, self.app.key_of("case.settle"), self.app.key_of("case.reply"))
-        self.head.put(head(detail.row, now, own_names(self.app.settings.desk)))
+        self.head.put(head(detail.row, now, own_names(self.app.settings.desk), self.head.width))
         self.thread.show(entries(detail, now, hints), fresh=fresh)
         self._tell_place(now)
         self._wind_the_clock(detail)
@@ -193,6 +212,7 @@ class CaseScreen(Writing, Deeds, IssueOfCase, Screen[None]):
         self._draw_facts()
         at, of = self.thread.position
         facts = [f"case {self.case_id} · {at}/{of}" + (" ↓" if self.thread.more else "")]
+        facts += [there] if (there := self.at_it()) else []
         held = [d for d in self.detail.deliveries if d.state is DeliveryState.HELD] if self.detail else []
         if held and self.detail:
             seconds = max(0, round((held[-1].due_at - now).total_seconds()))

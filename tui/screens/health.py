@@ -150,7 +150,7 @@ def _verdict(found: list[Stream]) -> list[Line]:
     if not found:
         return [((" No source is configured.", "strong"), (" earful sources lists what there is.", "quiet"))]
     if ailing:
-        words = f" ⚠ {len(ailing)} of {len(found)} streams need a look"
+        words = f" ⚠ {len(ailing)} of {len(found)} streams {'needs' if len(ailing) == 1 else 'need'} a look"
         return [((words, "urgent"),)]
     if retried := sum(stream.retried for stream in found):
         words = f" ✓ {len(found) - retried} of {len(found)} streams are well"

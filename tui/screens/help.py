@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import ClassVar
 
 from textual import on
@@ -14,8 +15,9 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui import actions, signs
+from tui.lettering import wrap
 
-KEYS_CELLS = 14
+KEYS_CELLS, SIGNS_CELLS = 14, 52
 
 
 class HelpScreen(ModalScreen[None]):
@@ -99,8 +101,9 @@ class HelpScreen(ModalScreen[None]):
         if not words:
             options.add_option(Option(Content.styled("Signs", "bold"), disabled=True))
             for name, meanings in signs.LEGEND:
-                said = "  ".join(f"{sign} {meaning}" for sign, meaning in meanings)
-                options.add_option(Option(Content(f"  {name:<{KEYS_CELLS}}{said}"), disabled=True))
+                said = wrap([f"{sign} {meaning}" for sign, meaning in meanings], SIGNS_CELLS, gap=2)
+                for title, line in zip_longest((name,), said, fillvalue=""):
+                    options.add_option(Option(Content(f"  {title:<{KEYS_CELLS}}{line}"), disabled=True))
         options.highlighted = None
         options.action_first()
         self.call_after_refresh(self._say_more)

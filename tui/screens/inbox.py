@@ -20,7 +20,7 @@ from sources.text.lookalikes import own_names
 from store.domain.case import InboxRow
 from store.domain.errors import BadInput, QueryError
 from store.domain.query import And, parse
-from tui import actions
+from tui import actions, signs
 from tui.deeds import Deeds
 from tui.messages import Pulse
 from tui.quiet import quietly
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tui.settings import Settings
 
 LIKE, LIKEST = "like:", 30  # search by meaning
+MEET_SECONDS = 5
 REST_SECONDS = 0.12  # the cursor rests so long before the preview asks for the whole case
 
 
@@ -70,6 +71,7 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
         self.app.pulsed.subscribe(self, self._pulsed)
         self.app.configured.subscribe(self, self._who_we_are)
         self.set_interval(60, self.list.grow_older)
+        self.set_interval(MEET_SECONDS, self._meet_again)
         self._draw_views()
 
     def _who_we_are(self, settings: Settings) -> None:
@@ -77,6 +79,12 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
 
     def _pulsed(self, pulse: Pulse) -> None:
         self.query_one(StatusLine).tell(pulse=pulse)
+        self.list.meet(pulse.present)
+
+    def _meet_again(self) -> None:
+        """Seconds of writing go on, and who gave no sign of life fades."""
+        if self.list.present and self.is_current:
+            self.list.meet(self.list.present)
 
     @on(MentionList.Wanted)
     async def _wanted(self) -> None:
@@ -135,12 +143,14 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
         if self.search and not self.everywhere:
             where += f" \\ {self.search}"
         if self.urgent_first:
-            where += ", urgent first,"
+            where += ", urgent first:"
         facts = [f"{where} {self.listing.cursor + 1:,}/{self.total}" if len(self.listing) else f"{where} 0"]
         if self.listing.arrived:
             facts.append(f"{len(self.listing.arrived)} new ↑")
         if marked := len(self.listing.marked):
             facts.append(f"{marked:,} marked" + (" (range)" if self.listing.anchor is not None else ""))
+        elif self.urgent_first and (row := self._row()) is not None:
+            facts.append(signs.urgent_for(row))
         self.status.tell(place=" · ".join(facts))
 
     def _draw_views(self) -> None:

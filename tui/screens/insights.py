@@ -34,6 +34,10 @@ DAYS = (1, 7, 14, 30, 90, 365)
 FIRST_SHOWN = 2
 AGAIN_SECONDS = 5.0  # while mentions come in, numbers are counted again at most so often
 ISSUES = 15
+ON_ISSUE = (
+    *("insights.drill", "issue.pin", "issue.rename", "issue.merge", "issue.split", "issue.undo"),
+    *("insights.define", "place.back"),
+)
 
 
 class InsightsScreen(IssueDeeds, Screen[None]):
@@ -49,6 +53,7 @@ class InsightsScreen(IssueDeeds, Screen[None]):
         self.totals, self.column, self.status = Lines(id="totals"), Lines(id="column"), StatusLine()
         self.chart, self.figures = Chart(local_zone(), id="chart"), Figures(id="figures")
         self.totals.can_focus = self.column.can_focus = False
+        self.keys = KeysLine("insights")
         self.period = FIRST_SHOWN
         self.of_watch: str | None = None
         self.found: Insights | None = None
@@ -62,7 +67,7 @@ class InsightsScreen(IssueDeeds, Screen[None]):
                 yield self.column
             yield self.figures
         yield self.status
-        yield KeysLine("insights")
+        yield self.keys
 
     def on_mount(self) -> None:
         self.status.tell(pulse=self.app.background.pulse, agent=self.app.agent)
@@ -144,6 +149,7 @@ class InsightsScreen(IssueDeeds, Screen[None]):
     def _tell(self) -> None:
         self.column.put([self.chart.words()])
         where = "charts" if self.focused is self.chart else "lists"
+        self.keys.about("insights", ON_ISSUE if where == "lists" and self.on_issue else ())
         self.status.tell(place=f"insights · last {actions.PERIODS[self.period]} · {where}")
 
     def on_resize(self) -> None:

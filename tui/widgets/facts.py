@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from rich.cells import cell_len
+
 from store.domain.case import CaseDetail, InboxRow, Priority
 from store.domain.journal import JournalEntry
 from tui import signs
@@ -27,8 +29,9 @@ class Others:
     newest: tuple[InboxRow, ...]
 
 
-def head(row: InboxRow, now: datetime, ours: tuple[str, ...]) -> tuple[Line, Line]:
-    """How the case stands; who wrote it, whether that could be taken for one of `ours`, and how it reads."""
+def head(row: InboxRow, now: datetime, ours: tuple[str, ...], width: int) -> tuple[Line, Line]:
+    """How the case stands; who wrote it, whether that could be taken for one of `ours`, and how it reads. A name gives
+    way where it has no room: the thread says it too."""
     late = signs.overdue(row, now)
     due = f"  answer due {signs.left(row.due_at - now)}" if row.due_at and row.status not in signs.LATER else ""
     stands: Line = (
@@ -53,6 +56,8 @@ def head(row: InboxRow, now: datetime, ours: tuple[str, ...]) -> tuple[Line, Lin
         (f"  {clip(row.language, 20)}" if row.language else "", "quiet"),
         (f"  {clip(row.issue, 40)}" if row.issue else "", "side"),
     )
+    if name and sum(cell_len(words) for words, _ in who) > width:
+        who = (who[0], *who[2:])
     return stands, who
 
 
@@ -82,12 +87,13 @@ def _section(title: str, width: int, facts: Iterator[Line]) -> Iterator[Line]:
 def _author(row: InboxRow, others: Others | None) -> Iterator[Line]:
     name = f", {row.name}" if row.name and row.name != row.handle else ""
     yield text(f"{row.handle}{name}")
-    yield text(f"{row.network} ({row.source})" + (f", {audience(row)}" if row.followers is not None else ""), "quiet")
+    source = f" ({row.source})" if row.source != row.network else ""
+    yield text(f"{row.network}{source}" + (f", {audience(row)}" if row.followers is not None else ""), "quiet")
     if others is not None:
         yield text(f"other cases: {others.count}")
         for other in others.newest:
             words = clip(other.title or other.text or f"({signs.wordless(other)})", 60)
-            yield text(f"{signs.STATUS[other.status]} {signs.age(other.last_at, row.last_at)} {words}", "quiet")
+            yield text(f"{signs.STATUS[other.status]} {local(other.last_at)[:10]} {words}", "quiet")
 
 
 def _reading(row: InboxRow) -> Iterator[Line]:
@@ -95,7 +101,7 @@ def _reading(row: InboxRow) -> Iterator[Line]:
     for name, value in (
         ("language", row.language),
         ("intent", row.intent),
-        ("urgency", f"{row.urgency}: {', '.join(row.reasons)}" if row.urgency and row.reasons else str(row.urgency)),
+        ("", signs.urgent_for(row)),
         ("issue", row.issue),
         ("watches", ", ".join(row.watches)),
         ("tags", " ".join(f"#{tag}" for tag in row.tags)),
@@ -103,7 +109,7 @@ def _reading(row: InboxRow) -> Iterator[Line]:
         ("link", plain(row.url)),
     ):
         if value:
-            yield text(f"{name}: {value}")
+            yield text(f"{name}: {value}" if name else value)
 
 
 def _times(detail: CaseDetail, shown: datetime | None) -> Iterator[Line]:

@@ -104,4 +104,10 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
             used += cell_len(words)
         if used < width:
             segments.append(Segment(" " * (width - used), base + over))
+        elif (
+            width and cell_len("".join(segment.text for segment in segments).rstrip()) > width
+        ):  # a cut that nobody sees would look like the end
+            return Strip([*Strip(segments).crop(0, width - 1), Segment("…", base + over)]).adjust_cell_length(
+                width, base
+            )
         return Strip(segments).adjust_cell_length(width, base)

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 
 from sources.text.lookalikes import revealed
 from store.domain.case import CaseStatus, InboxRow, Priority
+from store.domain.presence import Presence
 from store.domain.query import Node
 from tui import signs
 from tui.safe import clip, fit
@@ -25,13 +26,14 @@ READ = 1_000  # characters of a text that are looked at for a line
 @dataclass(frozen=True, slots=True)
 class Look:
     """What a line depends on besides its row. What `sought` looks for is marked in the text; an author who could be
-    taken for one of `ours` is marked too."""
+    taken for one of `ours` is marked too, and so is a case where somebody of `present` is."""
 
     width: int
     now: datetime
     me: str
     sought: Node | None = None
     ours: tuple[str, ...] = ()
+    present: tuple[Presence, ...] = ()
 
 
 def pieces(row: InboxRow, look: Look, *, cursor: bool, marked: bool) -> Iterator[Piece]:
@@ -93,7 +95,9 @@ def _hits(sought: Node | None, words: str) -> list[tuple[int, int]]:
 
 
 def _side(row: InboxRow, look: Look) -> str:
-    """Tags and who has it: "#billing #vip @ana"."""
+    """Tags and who has it: "#billing #vip @ana"; before them who is at it: "ana writing 0:40"."""
+    if there := signs.at_it(look.present, row.id, look.now):
+        return there
     room = 12 if look.width < 100 else 24
     words = [f"#{tag}" for tag in row.tags]
     if row.assignee:

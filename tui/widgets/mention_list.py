@@ -17,6 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from store.domain.case import InboxRow
+from store.domain.presence import Presence
 from store.domain.query import Node
 from tui import signs
 from tui.listing import Listing
@@ -70,6 +71,7 @@ class MentionList(ScrollView, can_focus=True, inherit_bindings=False):
         self.me = me
         self.sought: Node | None = None
         self.ours: tuple[str, ...] = ()
+        self.present: tuple[Presence, ...] = ()
         self.now = datetime.now(UTC)
         self.words_of_emptiness = ""
         self._still = False  # while lines move under a screen that stays as it is
@@ -103,6 +105,14 @@ class MentionList(ScrollView, can_focus=True, inherit_bindings=False):
         """Marks or hits look different everywhere."""
         self.refresh()
         self.post_message(self.Moved())
+
+    def meet(self, present: tuple[Presence, ...]) -> None:
+        """Who else is at a case now; their lines are drawn again."""
+        there = {one.case_id for one in (*self.present, *present)}
+        self.present, self.now = present, datetime.now(UTC)
+        for position in range(*self.window()) if there else ():
+            if self.listing.ids[position] in there:
+                self.refresh_line(position)
 
     def grow_older(self) -> None:
         """Draw the lines again whose age reads differently by now."""
@@ -227,7 +237,7 @@ class MentionList(ScrollView, can_focus=True, inherit_bindings=False):
         over = self._style("cursor") if cursor else base
         if row is None:
             return Strip([Segment(fit(("▌" if cursor else " ") + " …", width), over)], width)
-        look = Look(width=width, now=self.now, me=self.me, sought=self.sought, ours=self.ours)
+        look = Look(width=width, now=self.now, me=self.me, sought=self.sought, ours=self.ours, present=self.present)
         segments: list[Segment] = []
         for text, name in pieces(row, look, cursor=cursor, marked=marked):
             # The line under the cursor is one colour: its signs say it all, and colours on a bar are hard to read.

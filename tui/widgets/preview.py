@@ -112,7 +112,7 @@ def head(row: InboxRow, now: datetime, ours: tuple[str, ...]) -> Content:
         f"{signs.SENTIMENT.get(row.sentiment, '·')} {row.sentiment}",
         row.language,
         row.intent or "",
-        f"urgency {row.urgency}" + (f": {', '.join(row.reasons)}" if row.reasons else "") if row.urgency else "",
+        signs.urgent_for(row) if row.urgency else "",
         f"issue: {row.issue}" if row.issue else "",
     ]
     about = [

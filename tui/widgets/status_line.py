@@ -112,6 +112,7 @@ class KeysLine(Static):
         super().__init__(markup=False)
         self.where, self._words = where, ""
         self.labels: dict[str, str] = {}  # by action, where a screen calls it otherwise
+        self.first: tuple[str, ...] = ()  # actions that come before the footer's own
         self._timer: Timer | None = None
 
     def on_mount(self) -> None:
@@ -120,10 +121,10 @@ class KeysLine(Static):
     def on_resize(self) -> None:
         self._draw()
 
-    def about(self, where: str) -> None:
-        """Show the keys of another place."""
-        if where != self.where:
-            self.where = where
+    def about(self, where: str, first: tuple[str, ...] = ()) -> None:
+        """Show the keys of another place, or these before all others."""
+        if (where, first) != (self.where, self.first):
+            self.where, self.first = where, first
             self._draw()
 
     def hint(self, words: str, seconds: float = 0) -> None:
@@ -146,7 +147,9 @@ class KeysLine(Static):
         shown: list[Content] = []
         room = self.size.width - 1
         places = (self.where,) if self.where == "compose" else (self.where, "global")  # ":" and "?" are text there
-        footed = sorted((a for a in actions.available(*places) if a.footer), key=lambda a: a.footer)
+        order = {name: n - len(self.first) for n, name in enumerate(self.first)}
+        there = (a for a in actions.available(*places) if a.footer or a.id in order)
+        footed = sorted(there, key=lambda a: order.get(a.id, a.footer))
         for action in footed:
             key = actions.shown(keymap.get(action.id, action.keys).split(",")[0])
             label = self.labels.get(action.id, action.label)

@@ -56,6 +56,11 @@ def _judged(cursor: Cursor, config: SourceConfig | None, now: datetime) -> Strea
     return Stream(cursor.source, cursor.stream, cursor, found.trouble, found.advice, retried)
 
 
+def named(stream: Stream) -> str:
+    """A source with one stream of its own name is said once."""
+    return stream.source if stream.stream in ("", stream.source) else f"{stream.source} {stream.stream}"
+
+
 def head(width: int) -> Line:
     columns = (
         f"  {'source':<{_names(width)}} {'state':<{STATE}} {'success':<9} {'next':<8} {'failed':>6} {'quota':>6}  error"
@@ -69,7 +74,7 @@ def _names(width: int) -> int:
 
 def line(stream: Stream, now: datetime, width: int) -> Line:
     cursor = stream.cursor
-    name = fit(f"{stream.source} {stream.stream}".strip(), _names(width))
+    name = fit(named(stream), _names(width))
     words, style = (
         (f"⚠ {stream.trouble}", "urgent")
         if stream.trouble
@@ -101,7 +106,7 @@ def line(stream: Stream, now: datetime, width: int) -> Line:
 
 def polls(stream: Stream, lines: Sequence[PollLine], width: int) -> list[Line]:
     """The ledger of one stream, newest first, under what is wrong with it in full."""
-    shown: list[Line] = [((f" {clip(f'{stream.source} {stream.stream}', 60)}", "heading"),)]
+    shown: list[Line] = [((f" {clip(named(stream), 60)}", "heading"),)]
     if stream.trouble:
         shown += [
             ((f" {part}", "urgent"),) for part in wrap(f"⚠ {stream.trouble}: {stream.advice}", max(10, width - 2))
