@@ -21,6 +21,7 @@ from store.domain.mention import SentimentLabel
 QUESTION, COMPLAINT, PRAISE, REQUEST = "question", "complaint", "praise", "request"
 THREAT, SPAM = "threat", "spam"
 THREATS = frozenset({"legal", "safety", "fraud", "data leak"})
+DENIED_BY_PRAISE = frozenset({COMPLAINT, "negative", "negation"})  # what speaks for a complaint
 LEAST_COMPLAINT = 0.5
 LEAST_THREAT = 4.0
 LEAST_SPAM = 3.0
