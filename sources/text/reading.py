@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import replace
 
 from sources.text.intent import DENIED_BY_PRAISE, intent
@@ -14,12 +16,15 @@ from sources.text.urgency import urgency
 from store.domain.desk import ReadingChoice
 from store.domain.mention import Mention, Reading, SentimentLabel
 
-VERSION = 3
+VERSION = 4
 USUAL = ReadingChoice()
+_WRITTEN_OUT = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,6}|#x[\da-fA-F]{1,5});")
 
 
 def whole_of(title: str, text: str) -> str:
-    return text if not title or text.startswith(title) else f"{title}\n{text}"
+    """What is read. Signs that an export left written out (`&amp;`) are signs, not words."""
+    whole = text if not title or text.startswith(title) else f"{title}\n{text}"
+    return _WRITTEN_OUT.sub(lambda found: html.unescape(found[0]), whole)
 
 
 def read(
