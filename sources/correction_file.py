@@ -68,6 +68,7 @@ async def take(db: Database, lines: Iterable[str], choice: ReadingChoice, *, age
             known = imprint(text, brought.language, choice.names)
             if known is not None:
                 reached += await teaching.reach(db, number, text, known.essence, now=now)
+    await teaching.follow(db, ids.values(), choice, now=now)
     return Arrived(len(found) + wordless, len(ids), wordless, reached)
 
 

@@ -97,7 +97,7 @@ def _found(
     units = deep.unpacked(bodies, engine.dimension)
     sums = deep.sums((mention.language, unit) for mention, unit in zip(mentions, units, strict=True))
     found = [
-        Deep(mention, digest, body, better(engine, choice, mention, of_mention(mention), unit, taught))
+        Deep(mention, digest, body, better(engine, choice, mention, reading.of_mention(mention), unit, taught))
         for mention, digest, body, unit in zip(mentions, digests, bodies, units, strict=True)
     ]
     return found, {name: (count, total.astype("<f4").tobytes()) for name, (count, total) in sums.items()}
@@ -113,15 +113,3 @@ def better(
         return None
     said = without(reading.whole_of(mention.title, mention.text), choice.names)
     return refined(engine, unit, read, said, mention.author.followers, taught)
-
-
-def of_mention(mention: Mention) -> Reading:
-    return Reading(
-        mention.language,
-        mention.sentiment,
-        mention.score,
-        mention.intent,
-        mention.urgency,
-        mention.reasons,
-        reading.VERSION,
-    )

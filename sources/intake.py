@@ -165,7 +165,7 @@ class Intake:
             choice=self._desk.reading,
             layer=self._learnt.layer,
         )
-        read, taught = self._learnt.told(title, text, read)
+        read, taught = self._learnt.told(title, text, read, new.author.followers, self._desk.reading)
         item = ReadMention(
             new=new,
             text=text,

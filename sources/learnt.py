@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from sources.text.imprint import Imprint
 from sources.text.likeness import Alike, Essence, essence
 from sources.text.local import Layer
-from sources.text.reading import whole_of
+from sources.text.reading import follow, whole_of
 from store import corrected, layers
 from store.corrected import Correction
 from store.corrections import SCORES
 from store.database import Database
+from store.domain.desk import ReadingChoice
 from store.domain.mention import Reading, SentimentLabel, Taught
 
 
@@ -60,13 +61,16 @@ class Learnt:
         asked = essence(whole_of(title, text), language)
         return self._alike.find(asked) if asked is not None else None
 
-    def told(self, title: str, text: str, read: Reading) -> tuple[Reading, Taught | None]:
-        """The reading with a person's word on the same words in it, and what it was without."""
+    def told(
+        self, title: str, text: str, read: Reading, followers: int | None, choice: ReadingChoice
+    ) -> tuple[Reading, Taught | None]:
+        """The reading with a person's word on the same words in it, and the mood that it had without."""
         word = self.word(title, text, read.language)
         if word is None:
             return read, None
         taught = Taught(word.correction, read.sentiment, read.score)
-        return replace(read, sentiment=word.label, score=SCORES[word.label]), taught
+        read = replace(read, sentiment=word.label, score=SCORES[word.label])
+        return follow(title, text, read, told=True, followers=followers, choice=choice), taught
 
 
 def _known(found: Sequence[Correction]) -> dict[int, tuple[Essence, Word]]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -90,7 +90,12 @@ def _read(
         if deep is not None and mention.id in deep[1]:
             unit = unpacked([deep[1][mention.id]], deep[0].dimension)[0]
             read = better(deep[0], choice, mention, read, unit, learnt.layer) or read
-        _, taught = learnt.told(mention.title, mention.text, read)
+        said, taught = learnt.told(mention.title, mention.text, read, mention.author.followers, choice)
+        if mention.corrected_by is not None:
+            person = replace(read, sentiment=mention.sentiment, score=mention.score)
+            followers = mention.author.followers
+            said = reading.follow(mention.title, mention.text, person, told=True, followers=followers, choice=choice)
+        read = replace(said, sentiment=read.sentiment, score=read.score)
         document = match.stored(mention, now=now, read=read)
         names = {name for name, matches in watches if matches(document)}
         found.append((mention, Reread(read, frozenset(names), frozenset(name for name, _ in watches), taught)))

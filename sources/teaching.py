@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from sources.text import reading
 from sources.text.grams import ADDRESS
 from sources.text.imprint import Imprint, imprint
 from sources.text.likeness import Essence, essence, same
@@ -16,14 +17,17 @@ from sources.text.local import Layer, Offsets
 from sources.text.local_fit import LEAST, OTHERS, Lesson, Outcome, fit, outcome
 from sources.text.reading import whole_of
 from store import alike, corrected, corrections, layers, mentions
+from store.chunks import chunks
 from store.corrected import Correction
 from store.database import Database
 from store.domain.desk import ReadingChoice
+from store.domain.mention import Mention, Reading
 from store.domain.words import folded_words
 from store.steps import step
 
 A_PHRASE, PHRASES = 3, 6  # words of one, and how many of a text are looked for
 LOOKED_AT, AT_ONCE = 2_000, 200
+A_FEW = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,10 @@ class Lessons:
     layer: int
 
 
-async def spread(db: Database, by_mention: Mapping[int, int], *, now: datetime) -> int:
+async def spread(db: Database, by_mention: Mapping[int, int], choice: ReadingChoice, *, now: datetime) -> int:
     """Bring a person's word from mentions (number -> correction) to all stored ones that say the same or nearly: the
-    newest 2,000 that are likely to, a few in a transaction. Returns how many got it."""
+    newest 2,000 that are likely to, a few in a transaction. Intent and urgency follow. Returns how many got it."""
+    await _follow(db, list(by_mention), choice, now=now)
     count = 0
     for number, correction in by_mention.items():
         mention = await mentions.get(db, number)
@@ -55,7 +60,32 @@ async def spread(db: Database, by_mention: Mapping[int, int], *, now: datetime) 
         known = essence(text, mention.language)
         if known is not None:
             count += await reach(db, correction, text, known, but=number, now=now)
+    if count:
+        await follow(db, by_mention.values(), choice, now=now)
     return count
+
+
+async def follow(db: Database, ids: Iterable[int], choice: ReadingChoice, *, now: datetime) -> None:
+    """Bring the intent and the urgency of all that these corrections moved, or moved back, to what follows from the
+    mood that holds now. Broken off, the rest is left to the next rereading."""
+    await _follow(db, await corrected.moved(db, ids), choice, now=now)
+
+
+async def _follow(db: Database, ids: Sequence[int], choice: ReadingChoice, *, now: datetime) -> None:
+    for some in chunks(ids, A_FEW):
+        found = await db.read(partial(mentions.read, ids=some))
+        news = await asyncio.to_thread(_followed, found, choice)
+        await step(db, partial(corrections.follow, found=news, now=now))
+
+
+def _followed(found: Sequence[Mention], choice: ReadingChoice) -> list[tuple[Mention, Reading]]:
+    news = []
+    for mention in found:
+        read, told = reading.of_mention(mention), mention.corrected_by is not None
+        followers = mention.author.followers
+        said = reading.follow(mention.title, mention.text, read, told=told, followers=followers, choice=choice)
+        news.append((mention, said))
+    return news
 
 
 async def reach(

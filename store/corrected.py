@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.chunks import chunks
 from store.database import Database
 from store.domain.mention import SentimentLabel
 from store.tables import correction, correction_alike, mention
@@ -114,5 +116,20 @@ async def told(db: Database, mention_id: int) -> Told | None:
             if row is not None:
                 return Told(*row)
         return None
+
+    return await db.read(work)
+
+
+async def moved(db: Database, ids: Iterable[int]) -> list[int]:
+    """The mentions that these corrections are about, and those that say the same; also of undone ones."""
+
+    async def work(connection: AsyncConnection) -> list[int]:
+        found: dict[int, None] = {}
+        for some in chunks(ids):
+            own = select(correction.c.mention_id).where(correction.c.id.in_(some), correction.c.mention_id.is_not(None))
+            alike = select(correction_alike.c.mention_id).where(correction_alike.c.correction_id.in_(some))
+            for query in (own, alike):
+                found |= dict.fromkeys((await connection.execute(query)).scalars())
+        return list(found)
 
     return await db.read(work)

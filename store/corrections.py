@@ -18,7 +18,7 @@ from store import changes
 from store.chunks import chunks
 from store.database import Database
 from store.dialects import dialect_of
-from store.domain.mention import SentimentLabel, Taught
+from store.domain.mention import Mention, Reading, SentimentLabel, Taught
 from store.tables import correction, correction_alike, mention
 
 SCORES = {"positive": 1.0, "neutral": 0.0, "negative": -1.0}  # a person's word is certain
@@ -129,6 +129,34 @@ async def reread(connection: AsyncConnection, readings: Sequence[tuple[int, str,
         await connection.execute(
             update(correction_alike).where(correction_alike.c.mention_id == bindparam("which")), rows
         )
+
+
+async def follow(connection: AsyncConnection, found: Sequence[tuple[Mention, Reading]], *, now: datetime) -> int:
+    """Inside a write: intent and urgency that follow from the mood of these mentions, where it is still the one that
+    they follow from. Returns how many changed."""
+    other = [
+        (old, new)
+        for old, new in found
+        if (old.intent, old.urgency, old.reasons) != (new.intent, new.urgency, new.reasons)
+    ]
+    columns = (mention.c.id, mention.c.title, mention.c.text, mention.c.sentiment, mention.c.score)
+    query = select(*columns).where(mention.c.id.in_([old.id for old, _ in other]), mention.c.deleted_at.is_(None))
+    stored = {row.id: tuple(row) for row in await connection.execute(query)}
+    same = [
+        (old, new)
+        for old, new in other
+        if stored.get(old.id) == (old.id, old.title, old.text, new.sentiment, new.score)
+    ]
+    if same:
+        values: dict[str, Any] = {name: bindparam(name) for name in ("intent", "urgency", "reasons")}
+        rows = [
+            {"row_id": old.id, "intent": new.intent, "urgency": new.urgency, "reasons": list(new.reasons)}
+            for old, new in same
+        ]
+        await connection.execute(update(mention).where(mention.c.id == bindparam("row_id")).values(values), rows)
+        cases = [old.case_id for old, _ in same if old.case_id is not None]
+        await changes.note(connection, "case", cases, at=now)
+    return len(same)
 
 
 async def settle(connection: AsyncConnection, ids: Sequence[int], *, now: datetime) -> int:

@@ -134,4 +134,5 @@ def _mention(row: RowMapping, watch_names: tuple[str, ...], versions: tuple[tupl
         issue=row["issue"],
         watches=watch_names,
         versions=versions,
+        corrected_by=row["corrected_by"],
     )

@@ -37,7 +37,8 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Reread:
     """`watches` are those that match now, out of `tried`; marks of others stay. `taught`: it says the same as a
-    corrected one; sentiment and score of the reading are the reading's own all the same."""
+    corrected one; sentiment and score of the reading are the reading's own all the same, but its intent and urgency
+    follow the person's word."""
 
     reading: Reading
     watches: frozenset[str]

@@ -7,7 +7,7 @@ too; a deed holds the keyboard until its result is on screen, so that the next k
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
@@ -179,7 +179,8 @@ class Deeds:
     async def _spread(self, corrected: Mapping[int, int], done: str) -> None:
         """Behind the screen: the same word for what says the same."""
         teaching = await asyncio.to_thread(import_module, "sources.teaching")
-        count = await teaching.spread(await self.app.database(), corrected, now=datetime.now(UTC))
+        choice = self.app.settings.desk.reading
+        count = await teaching.spread(await self.app.database(), corrected, choice, now=datetime.now(UTC))
         if count:
             self.app.say(f"{done}, and {count:,} more like it · {self.app.key_of('undo')} undoes")
 
@@ -294,6 +295,14 @@ class Deeds:
         undone = await take(await self.app.database(), agent=self.app.agent, now=datetime.now(UTC))
         self.app.say(f"{undone.words} · {self.app.key_of('redo' if which == 'undo' else 'undo')} takes that back")
         await self.acted(undone.cases, back=True)
+        if undone.corrections:
+            self.app.flow(self._follow(undone.corrections))
+
+    async def _follow(self, corrections: Sequence[int]) -> None:
+        """Behind the screen: what follows from a mood that was put back."""
+        teaching = await asyncio.to_thread(import_module, "sources.teaching")
+        choice = self.app.settings.desk.reading
+        await teaching.follow(await self.app.database(), corrections, choice, now=datetime.now(UTC))
 
     # Look
 

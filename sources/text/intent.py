@@ -21,10 +21,12 @@ from store.domain.mention import SentimentLabel
 QUESTION, COMPLAINT, PRAISE, REQUEST = "question", "complaint", "praise", "request"
 THREAT, SPAM = "threat", "spam"
 THREATS = frozenset({"legal", "safety", "fraud", "data leak"})
+DENIED_BY_PRAISE = frozenset({COMPLAINT, "negative", "negation"})  # what speaks for a complaint
 LEAST_COMPLAINT = 0.5
 LEAST_THREAT = 4.0
 LEAST_SPAM = 3.0
 GLAD = 0.5
+LONG = 60  # words: who complains takes some, but an article is long without complaining
 MOST_OF_WORDS = 4.0  # a text full of crises is no more of a threat, one full of bargains no more of an advertisement
 ALWAYS_FEELING = frozenset({"vi"})  # the model learnt no neutral text in these: a mood alone says little
 _PHONE = re.compile(r"(?<![\w.])\+?\d(?:[\s().-]?\d){8,13}(?!\w)")
@@ -61,7 +63,7 @@ def complains(spoken: Spoken, language: str, count: Counter[str], felt: Sentimen
         weight = min(weight, 0.0) if language in ALWAYS_FEELING else weight
         weight -= 0.7 if "?" in spoken.text or count[QUESTION] else 0.2
     weight += 0.6 * min(2, count[COMPLAINT]) + 0.3 * min(2, count["negative"]) + 0.25 * min(2, count["negation"])
-    weight += 0.2 * ("?" in spoken.text) + 0.25 * math.log1p(len(spoken.words) / 10)
+    weight += 0.2 * ("?" in spoken.text) + 0.25 * math.log1p(min(len(spoken.words), LONG) / 10)
     weight -= 0.6 * min(2, count[PRAISE]) + 0.5 * bool(count[REQUEST])
     return weight if count[COMPLAINT] else weight - 0.5 * min(2, count["elsewhere"])
 

@@ -53,12 +53,13 @@ DONE_AGAIN = "{} again: {}"
 @dataclass(frozen=True, slots=True)
 class Undone:
     """What an undo or redo touched: `words` says it for a person ("312 cases reopened"); `text` is the reply text that
-    was recalled, to be put back into the composer."""
+    was recalled, to be put back into the composer, `corrections` are those of moods that came or went."""
 
     batch: int
     cases: dict[int, int]
     words: str
     text: str = ""
+    corrections: tuple[int, ...] = ()
 
 
 async def undo(db: Database, *, agent: str, now: datetime, batch: int | None = None) -> Undone:
@@ -77,7 +78,8 @@ async def undo(db: Database, *, agent: str, now: datetime, batch: int | None = N
             raise NotFound("that is undone already")
         new, versions, text = await _reverse(connection, done, "undo", agent=agent, now=now)
         await _mark(connection, wanted, new)
-        return Undone(new, versions, TAKEN_BACK[done[0].action].format(_cases(len(done))), text)
+        words = TAKEN_BACK[done[0].action].format(_cases(len(done)))
+        return Undone(new, versions, words, text, tuple(_corrections(done)))
 
     return await db.write(work)
 
@@ -95,7 +97,8 @@ async def redo(db: Database, *, agent: str, now: datetime) -> Undone:
         word = (await connection.execute(select(entries.c.action).where(*done).limit(1))).scalar_one()
         await connection.execute(update(entries).where(*done).values(undone_by=None))
         await _mark(connection, undoing, new)
-        return Undone(new, versions, DONE_AGAIN.format(word, _cases(len(undone))))
+        words = DONE_AGAIN.format(word, _cases(len(undone)))
+        return Undone(new, versions, words, corrections=tuple(_corrections(undone)))
 
     return await db.write(work)
 
@@ -201,12 +204,16 @@ async def _sentiments_back(connection: AsyncConnection, done: Sequence[JournalEn
 
 async def _corrections_back(connection: AsyncConnection, done: Sequence[JournalEntry], *, now: datetime) -> None:
     """With a correction goes what it moved: the mentions that say the same."""
-    which = {
+    await corrections.undone(connection, _corrections(done), now=now)
+
+
+def _corrections(done: Sequence[JournalEntry]) -> dict[int, bool]:
+    """The corrections of these entries -> whether they are undone once the entries are."""
+    return {
         entry.after["correction"] or entry.before["correction"]: entry.before["correction"] is None
         for entry in done
         if "correction" in entry.after
     }
-    await corrections.undone(connection, which, now=now)
 
 
 async def _mutes_back(connection: AsyncConnection, done: Sequence[JournalEntry], *, agent: str, now: datetime) -> None:

@@ -121,7 +121,7 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """One stored mention."""
+    """One stored mention; sentiment and score are a person's where it is `corrected_by` one."""
 
     id: int
     case_id: int | None
@@ -151,6 +151,7 @@ class Mention:
     ours: bool
     watches: tuple[str, ...] = ()
     versions: tuple[tuple[datetime, SafeText], ...] = field(default=())
+    corrected_by: str | None = None
 
 
 JsonObject = dict[str, Any]

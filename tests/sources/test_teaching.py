@@ -28,6 +28,8 @@ SAID = (
     "afternoon to find it, well done people, well done"
 )
 
+BROKEN = "the acme app is broken again and support never answers, terrible, I lost all my files"
+
 
 async def take(db: Database, intake: Intake, *texts: str) -> list[Mention]:
     """Stored through intake, each by another author: as they are now."""
@@ -37,6 +39,10 @@ async def take(db: Database, intake: Intake, *texts: str) -> list[Mention]:
     return [await mentions.get(db, number) for number in line.new_mentions]
 
 
+async def follows_of(db: Database, *found: Mention) -> list[tuple[str | None, int, tuple[str, ...]]]:
+    return [(each.intent, each.urgency, each.reasons) for each in [await mentions.get(db, one.id) for one in found]]
+
+
 async def moods_of(db: Database, *found: Mention) -> list[tuple[str, float]]:
     return [(str(each.sentiment), each.score) for each in [await mentions.get(db, one.id) for one in found]]
 
@@ -44,7 +50,7 @@ async def moods_of(db: Database, *found: Mention) -> list[tuple[str, float]]:
 async def correct(db: Database, mention: Mention, label: str, agent: str = "ana") -> int:
     """How many more were reached."""
     acted = await cases.act(db, [(mention.case_id or 0, None)], CorrectSentiment(label), agent=agent, now=LATER)
-    return await teaching.spread(db, acted.corrections, now=LATER)
+    return await teaching.spread(db, acted.corrections, DESK.reading, now=LATER)
 
 
 def other_than(mention: Mention) -> str:
@@ -81,6 +87,28 @@ async def test_a_correction_reaches_what_says_the_same_stored_and_coming_and_und
     assert (await moods_of(db, later))[0] != person
     await cases.redo(db, agent="ana", now=LATER)
     assert await moods_of(db, first, same, nearly, coming) == [person] * 4
+
+
+@pytest.mark.both
+async def test_intent_and_urgency_follow_a_person_s_word_and_the_undo(db: Database) -> None:
+    """Of what was corrected, of what says the same, of what comes later; also when all is read again."""
+    intake = Intake(db, DESK)
+    found = await take(db, intake, BROKEN, f"@acme {BROKEN} 7")
+    before = await follows_of(db, *found)
+    assert {intent for intent, _, _ in before} == {"complaint"}
+    assert all("negative" in reasons for _, _, reasons in before)
+
+    assert await correct(db, found[0], "positive") == 1
+    found += await take(db, intake, f"{BROKEN} 8")
+    glad = await follows_of(db, *found)
+    assert {(intent, urgency, reasons) for intent, urgency, reasons in glad} == {("praise", 0, ())}
+    await reread(db, DESK, now=LATER)
+    assert await follows_of(db, *found) == glad
+
+    for turn, expected in ((cases.undo, [*before, before[0]]), (cases.redo, glad), (cases.undo, [*before, before[0]])):
+        undone = await turn(db, agent="ana", now=LATER)
+        await teaching.follow(db, undone.corrections, DESK.reading, now=LATER)
+        assert await follows_of(db, *found) == expected
 
 
 async def test_one_s_own_correction_stays_and_of_two_others_the_newer_counts(db: Database) -> None:

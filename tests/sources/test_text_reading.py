@@ -9,6 +9,7 @@ import time
 import pytest
 from hypothesis import given, settings
 
+from sources.text.features import said
 from sources.text.reading import VERSION, read
 from sources.text.sentiment import Sentiment, sentiment, why
 from store.domain.desk import ReadingChoice
@@ -211,6 +212,17 @@ def test_another_order_another_day_the_same_reading() -> None:
 
     here = {text: str(read("", text)) for text in texts}
     assert elsewhere(texts, "1") == elsewhere(texts[::-1], "2") == here
+
+
+def test_signs_that_were_written_out_are_no_words() -> None:
+    written, plain = "Tom &amp; Jerry &lt;3 it, &quot;great&quot; &#128512;", 'Tom & Jerry <3 it, "great" \U0001f600'
+    assert read("", written) == read("", plain)
+    assert said("Tom &amp; Jerry") == ["tom", "jerry"]
+
+
+@pytest.mark.parametrize("text", ["@ana " * 3_000, "1 2 " * 3_000])
+def test_what_is_long_does_not_complain_for_that(text: str) -> None:
+    assert read("", text).intent is None
 
 
 @settings(max_examples=300, deadline=None)

@@ -19,14 +19,15 @@ async def test_a_key_corrects_tells_how_many_say_the_same_and_undo_takes_it_back
     await seed(path, [SAID, f"@acme {SAID.title()}!", "thank you"])
     async with running(path) as (app, pilot):
         before = [row.sentiment for row in await rows(path)]
-        await press(pilot, "S", "-")
+        await press(pilot, "S", "+")
         await until(pilot, lambda: "and 1 more like it" in said(app))
-        assert [row.sentiment for row in await rows(path)] == ["negative", "negative", before[2]]
+        assert [row.sentiment for row in await rows(path)] == ["positive", "positive", before[2]]
+        assert [row.intent for row in await rows(path)] == ["praise", "praise", None]
 
         await press(pilot, "w")
         assert isinstance(app.screen, MoodScreen)
         shown = "\n".join(app.screen.lines)
-        assert "ana said negative on case" in shown
+        assert "ana said positive on case" in shown
         assert "by the model" in shown
         assert "nobody" in shown
         await press(pilot, "escape")
@@ -34,6 +35,8 @@ async def test_a_key_corrects_tells_how_many_say_the_same_and_undo_takes_it_back
         await press(pilot, "u")
         assert [row.sentiment for row in await rows(path)] == before
         assert current(app).sentiment == before[0]
+        await until(pilot, lambda: current(app).intent == "complaint")
+        assert [row.intent for row in await rows(path)] == ["complaint", "complaint", None]
 
 
 def test_the_shell_corrects_learns_tells_why_and_exchanges(tmp_path: Path) -> None:

@@ -120,7 +120,13 @@ def redo(call: Call) -> int:
 
 
 def _turn(call: Call, turn: Callable[..., Awaitable[cases.Undone]]) -> int:
-    undone = with_store(call.settings, lambda db: turn(db, agent=call.settings.agent, now=call.now))
+    async def work(db: Database) -> cases.Undone:
+        undone = await turn(db, agent=call.settings.agent, now=call.now)
+        if undone.corrections:
+            await teaching.follow(db, undone.corrections, call.settings.desk.reading, now=call.now)
+        return undone
+
+    undone = with_store(call.settings, work)
     if call.out.json:
         call.out.record(
             {"batch": undone.batch, "words": undone.words, "cases": sorted(undone.cases), "text": undone.text or None}
@@ -140,7 +146,8 @@ def _act(call: Call, action: Action, ids: Sequence[int] | None = None) -> int:
         acted = await cases.act(db, targets, action, agent=call.settings.agent, now=call.now)
         if acted.deliveries:
             return await deliver(call, db, acted.deliveries)
-        if acted.corrections and (more := await teaching.spread(db, acted.corrections, now=call.now)):
+        choice = call.settings.desk.reading
+        if acted.corrections and (more := await teaching.spread(db, acted.corrections, choice, now=call.now)):
             call.out.tell(f"and {more:,} more that say the same")
         touched = [case_id for case_id, _ in targets]
         for start in range(0, len(touched), AT_ONCE):
