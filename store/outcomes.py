@@ -171,8 +171,8 @@ async def _remember(lot: Lot, outcome: Outcome, connection: AsyncConnection) -> 
         again = {"version": issue_state.c.version + 1, "body": memory.body}
         kept = told.on_conflict_do_update(index_elements=["language"], set_=again)
         await connection.execute(kept)
-    for some in chunks(lot.taken, 4_000):
-        await connection.execute(delete(issue_pending).where(issue_pending.c.mention_id.in_(some)))
+    looked_at = dialect_of(connection).these(lot.taken)
+    await connection.execute(delete(issue_pending).where(issue_pending.c.mention_id.in_(looked_at)))
     keys = [founded.key for founded in outcome.founded]
     for some_keys in chunks(keys):
         await connection.execute(update(issue).where(issue.c.phrase.in_(some_keys)).values(stale=False))

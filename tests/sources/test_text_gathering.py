@@ -39,6 +39,15 @@ def test_known_issues_take_their_own_first() -> None:
     assert found.founded == {"meaning 4": [4, 5, 6]}
 
 
+def test_an_issue_takes_what_is_near_of_another_language_a_little_sooner_and_of_two_the_older() -> None:
+    issues = {90: Centre(2 * REFUND, ENGLISH), 80: Centre(9 * REFUND, ENGLISH)}
+    further = meant(1, "en", REFUND + LOGIN + PARCEL * 1.5)
+    assert gather(TEST, [further], issues).left == [1]
+    assert gather(TEST, [meant(1, "de", REFUND + LOGIN + PARCEL * 1.5)], issues).joined == {1: 80}
+    assert gather(TEST, [meant(1, "en", REFUND, trouble=False)], issues).joined == {1: 80}
+    assert gather(TEST, [Meant(1, 1, "en", np.zeros(4))], issues).left == [1]
+
+
 def test_words_tell_apart_what_means_nearly_the_same() -> None:
     between = (REFUND + 1.2 * LOGIN) / 3**0.5
     issues = {70: Centre(REFUND, ENGLISH), 80: Centre(LOGIN, ENGLISH)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from random import Random
 
-
 from sources.text import grouping
 from sources.text.copies import Copies
 from sources.text.features import features, said
