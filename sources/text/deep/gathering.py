@@ -105,7 +105,7 @@ def _alike(items: Sequence[Meant]) -> Any:
     """How alike each two are. The words of each are hashed into a vector (Weinberger et al. 2009)."""
     import numpy as np
 
-    hashed = np.zeros((len(items), HASHED), np.float32)
+    hashed: Any = np.zeros((len(items), HASHED), np.float32)
     for row, item in zip(hashed, items, strict=True):
         for feature, weight in item.words.items():
             row[feature % HASHED] += weight if feature // HASHED % 2 else -weight
