@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import Any
 
 from sources.text.deep.engines import Engine
@@ -110,7 +111,8 @@ def _alike(items: Sequence[Meant]) -> Any:
         for feature, weight in item.words.items():
             row[feature % HASHED] += weight if feature // HASHED % 2 else -weight
     meant = np.stack([item.vector for item in items]).astype(np.float32)
-    return (1 - WORDS) * (meant @ meant.T) + WORDS * (hashed @ hashed.T)
+    both = np.hstack([meant * sqrt(1 - WORDS), hashed * sqrt(WORDS)])
+    return both @ both.T
 
 
 def _linked(alike: Any, least: float) -> list[list[int]]:
