@@ -61,12 +61,14 @@ async def refresh(db: Database, desk: Desk, *, now: datetime, patience: timedelt
         older = await issues.texts(db, work.untold())
         outcome = await asyncio.to_thread(work.outcome, older)
         try:
-            count += await outcomes.settle(db, lot, outcome, now=now)
+            await outcomes.settle(db, lot, outcome, now=now)
             tries = 0
         except Conflict:
             if (tries := tries + 1) >= TRIES:
                 raise
             await asyncio.sleep(tries * PAUSE)
+        finally:
+            count += outcome.given
         await asyncio.sleep(0)
 
 

@@ -44,34 +44,29 @@ class Founded:
 @dataclass(slots=True)
 class Outcome:
     """What a lot became: mentions by the issue that takes them, new issues, copies with their originals, issues that
-    were learnt anew with their most typical mention, memories by language, that of all languages always."""
+    were learnt anew with their most typical mention, memories by language, that of all languages always. `given`: how
+    many mentions have got an issue by it so far."""
 
     joined: dict[int, list[int]] = field(default_factory=dict)
     founded: list[Founded] = field(default_factory=list)
     copies: dict[int, int] = field(default_factory=dict)
     learnt: dict[int, int | None] = field(default_factory=dict)
     memories: dict[str, Memory] = field(default_factory=dict)
+    given: int = 0
 
 
-async def settle(db: Database, lot: Lot, outcome: Outcome, *, now: datetime) -> int:
-    """Write what a lot became. Returns how many mentions got an issue. Raises Conflict where another process was
-    quicker: what is written by then stays, and the rest of the lot waits still."""
-    writer = _Writer(db, outcome.memories[EVERYWHERE].version)
+async def settle(db: Database, lot: Lot, outcome: Outcome, *, now: datetime) -> None:
+    """Write what a lot became. Raises Conflict where another process was quicker: what is written by then stays, and
+    the rest of the lot waits still."""
+    writer = _Writer(db, outcome)
     parts: list[Part] = [partial(_copy, some) for some in chunks(outcome.copies.items(), SOME)]
     parts += _taken(outcome.joined, now)
     for founded in outcome.founded:
         parts += [partial(_found, founded, some, now=now) for some in _from_before_first(founded.mentions, lot)]
-    count = await writer.write(parts)
+    await writer.write(parts)
     found = await db.read(partial(_issues_of_copies, outcome.copies))
-    count += await writer.write(
-        [
-            partial(take, issue_id=number, ids=some, now=now)
-            for number, ids in found.items()
-            for some in chunks(ids, SOME)
-        ]
-    )
+    await writer.write(_taken(found, now))
     await writer.step(partial(_remember, lot, outcome))
-    return count
 
 
 def _taken(joined: Mapping[int, Sequence[int]], now: datetime) -> list[Part]:
@@ -82,15 +77,14 @@ def _taken(joined: Mapping[int, Sequence[int]], now: datetime) -> list[Part]:
 class _Writer:
     """Steps that follow one another from a version on."""
 
-    def __init__(self, db: Database, version: int) -> None:
-        self._db, self._version = db, version
+    def __init__(self, db: Database, outcome: Outcome) -> None:
+        self._db, self._outcome, self._version = db, outcome, outcome.memories[EVERYWHERE].version
 
-    async def write(self, parts: Sequence[Part]) -> int:
-        count, done = 0, 0
+    async def write(self, parts: Sequence[Part]) -> None:
+        done = 0
         while done < len(parts):
-            done, more = await self.step(partial(_some, parts[done:], done))
-            count += more
-        return count
+            done, given = await self.step(partial(_some, parts[done:], done))
+            self._outcome.given += given
 
     async def step(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         async def checked(connection: AsyncConnection) -> T:
