@@ -21,11 +21,15 @@ import numpy as np
 
 from benchmarks.reading import LANGUAGES, NAMES, Post, labelled, macro_f1, read, table
 from sources.text import reading, sentiment
-from sources.text.deep import head, joining, vectors
+from sources.text.deep import centring, head, vectors
 from sources.text.deep.engines import ENGINES, Engine
+from sources.text.deep.gathering import Gathered, Meant, gather
+from sources.text.features import features, said
+from sources.text.groups import Groups
 from store.domain.mention import Reading
 
-SOME = 1_000
+SOME, QUESTIONS = 1_000, 2_500
+FAR = 1_000  # between the numbers of two languages
 A_BATCH = 64
 
 
@@ -44,7 +48,14 @@ class Measured:
     def apart(self, texts: Sequence[str]) -> Any:
         """The same of one language, its mean taken off."""
         units = self.units(texts)
-        return joining.centred(units, [""] * len(units), {"": units.mean(0)})
+        return centring.centred(units, [""] * len(units), {"": units.mean(0)})
+
+    def meant(self, language: str, texts: Sequence[str], *, first: int = 0) -> list[Meant]:
+        """Each by an author of its own, numbered from `first` on."""
+        groups, told = Groups(), [features(said(text), language, frozenset()) for text in texts]
+        groups.learn(told)
+        units = enumerate(zip(told, self.apart(texts), strict=True), first)
+        return [Meant(number, number, language, unit, groups.vector(words)) for number, (words, unit) in units]
 
     def bettered(self, post: Post, unit: Any) -> Reading:
         light = reading.read("", post.text, hint=post.lang)
@@ -98,38 +109,36 @@ def complaints(measured: Measured, file: Path) -> None:
 
 
 def issues(measured: Measured, file: Path) -> None:
-    if file.is_file():
-        posts = random.Random(1).sample(read(file), SOME)
-        placed = online(measured.engine, measured.apart([post.text for post in posts]))
-        print(f"issues of {SOME:,} questions to a bank, ARI {rand_index([post.label for post in posts], placed):.3f}")
+    if not file.is_file():
+        return
+    posts = random.Random(1).sample(read(file), QUESTIONS)
+    items = measured.meant("en", [post.text for post in posts])
+    at = places(gather(measured.engine, items, {}))
+    truth = [post.label for post in posts]
+    found = rand_index(truth, [at.get(item.id, str(item.id)) for item in items])
+    print(f"issues of {QUESTIONS:,} questions to a bank in one lot, ARI {found:.3f}")
 
 
 def twins(measured: Measured) -> None:
+    """As when all of them come in at once."""
     codes, *rows = (line.split("\t") for line in Path(__file__).with_name("twins.tsv").read_text("utf-8").splitlines())
-    units = {code: measured.apart([row[place] for row in rows]) for place, code in enumerate(codes)}
-    home = online(measured.engine, units["en"])
-    centres = {number: sum(unit for unit, at in zip(units["en"], home, strict=True) if at == number) for number in home}
-    print("a translation joins its English twin:", end=" ")
-    for code in codes[1:]:
-        found = [joining.joined(measured.engine, unit, centres, abroad=centres) for unit in units[code]]
-        same = sum(one == other for one, other in zip(home, found, strict=True))
-        print(f"{code} {same / len(home):.2f}", end="  ")
+    items: list[Meant] = []
+    for place, code in enumerate(codes):
+        if code in measured.engine.good_at:
+            items += measured.meant(code, [row[place] for row in rows], first=FAR * place)
+    at = places(gather(measured.engine, items, {}))
+    print("a translation is in the issue of its English twin:", end=" ")
+    for place, code in enumerate(codes):
+        same = [at.get(FAR * place + n, n) == at.get(n) for n in range(len(rows))]
+        print(f"{code} {sum(same) / len(rows):.2f}", end="  ")
     print()
 
 
-def online(engine: Engine, units: Any) -> list[int]:
-    """Each to the nearest issue of what came before, or to an issue of its own."""
-    found: dict[int, Any] = {}
-    placed = []
-    for unit in units:
-        number = joining.joined(engine, unit, found)
-        number = len(found) if number is None else number
-        found[number] = found.get(number, 0) + unit
-        placed.append(number)
-    return placed
+def places(found: Gathered) -> dict[int, str]:
+    return {number: key for key, ids in found.founded.items() for number in ids}
 
 
-def rand_index(truth: Sequence[str], guess: Sequence[int]) -> float:
+def rand_index(truth: Sequence[str], guess: Sequence[str]) -> float:
     """Adjusted for chance (Hubert and Arabie 1985)."""
     pairs = list(zip(truth, guess, strict=True))
     both, ones, others = (sum(comb(n, 2) for n in Counter(of).values()) for of in (pairs, truth, guess))

@@ -26,6 +26,7 @@ from store.domain.poll import PollLine
 
 WAKE = 20.0  # seconds between two rounds of each
 ISSUES = 60.0
+PATIENCE = timedelta(minutes=5)  # for deep reading: then issues are found by words alone
 DEEP = 5.0
 DEEP_AGAIN = 60.0
 DEEP_REST = 1.0  # times as long as a batch took: half a core at most
@@ -72,7 +73,7 @@ class Chores:
         await cases.wake(self._db, now=utcnow())
 
     async def find_issues(self) -> None:
-        await issues.refresh(self._db, self._desk, now=utcnow())
+        await issues.refresh(self._db, self._desk, now=utcnow(), patience=PATIENCE)
 
     async def deepen(self) -> None:
         """Nothing where there is no engine, or nothing new. What comes in meanwhile waits for the next round."""

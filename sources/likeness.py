@@ -10,9 +10,9 @@ from typing import Any
 
 from sources.encoder import Encoder
 from sources.text import language
+from sources.text.deep.centring import centred, centres, likeness
 from sources.text.deep.engines import Engine
 from sources.text.deep.gathering import Centre
-from sources.text.deep.joining import centred, centres, likeness
 from sources.text.deep.vectors import plain, unpacked
 from store import answers, cases, vectors
 from store.database import Database

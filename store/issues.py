@@ -1,18 +1,17 @@
 """Recurring issues: stable groups of mentions. An issue keeps its id; a mention never silently changes issue.
 
-Here is what finding them needs: which mentions wait for one, what is known of the issues, and what a lot of mentions
-became, written at once. Several processes may look for issues: a lot whose memory another one moved on meanwhile is
-refused and taken again. What persons do to issues is in `store.issue_acts`.
+Here is what finding them needs: which mentions wait for one, what is known of the issues, and what is remembered. What
+a lot of mentions became is written by `store.outcomes`; what persons do to issues is in `store.issue_acts`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, case, delete, exists, literal, or_, select, update
+from sqlalchemy import Row, and_, case, exists, false, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import changes
@@ -20,18 +19,18 @@ from store.chunks import chunks
 from store.database import Database
 from store.dialects import dialect_of
 from store.domain.case import CaseStatus
-from store.domain.errors import Conflict
 from store.domain.mention import UNKNOWN_AUTHOR
 from store.domain.safetext import SafeText, safe, safe_line
-from store.tables import author, cases, issue, issue_pending, issue_phrase, issue_state, mention
+from store.tables import author, cases, issue, issue_pending, issue_phrase, issue_state, mention, vector
 
+EVERYWHERE = ""  # the language of what is remembered of all languages
 LEARNT_FROM = 50  # mentions of an issue, the newest
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A mention without an issue. Where a source named nobody, it is by an author of its own (a negative id);
-    `pins_only`: it was looked at before, and a pin came since."""
+    """A mention to look at. Where a source named nobody, it is by an author of its own (a negative id); `pins_only`: it
+    was looked at before, and a pin came since; `placed`: it has an issue, before its words were remembered."""
 
     id: int
     author_id: int
@@ -41,6 +40,7 @@ class Waiting:
     title: SafeText
     text: SafeText
     pins_only: bool
+    placed: bool
 
     @property
     def whole(self) -> str:
@@ -56,6 +56,7 @@ class Known:
     label: str
     pinned: bool
     stale: bool
+    last_seen: datetime
     phrases: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
 
@@ -72,31 +73,19 @@ class Lot:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """Mentions that came in from `since` on wait until this engine has read them."""
+
+    engine: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What grouping remembers of a language, and which version of it that is; 0 before the first."""
 
     version: int
     body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Founded:
-    key: str
-    label: str
-    mentions: Sequence[int]
-    typical: int | None = None
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a lot became: mentions by the issue that takes them, new issues, copies with their originals, issues that
-    were learnt anew with their most typical mention, memories by language."""
-
-    joined: dict[int, list[int]] = field(default_factory=dict)
-    founded: list[Founded] = field(default_factory=list)
-    copies: dict[int, int] = field(default_factory=dict)
-    learnt: dict[int, int | None] = field(default_factory=dict)
-    memories: dict[str, Memory] = field(default_factory=dict)
 
 
 async def expect(connection: AsyncConnection, ids: Sequence[int]) -> None:
@@ -117,22 +106,29 @@ async def any_waiting(db: Database) -> bool:
     return await db.read(work)
 
 
-async def lot(db: Database, *, limit: int) -> Lot:
+async def lot(db: Database, *, limit: int, unread: Unread | None = None) -> Lot:
     """The mentions that wait longest, and what is known of the issues."""
+    query = select(issue_pending.c.mention_id).order_by(issue_pending.c.mention_id).limit(limit)
+    if unread is not None:
+        mine = and_(vector.c.mention_id == mention.c.id, vector.c.engine == unread.engine)
+        query = query.join(mention, mention.c.id == issue_pending.c.mention_id).outerjoin(vector, mine)
+        query = query.where(or_(vector.c.mention_id.is_not(None), mention.c.seen_at < unread.since))
 
     async def work(connection: AsyncConnection) -> Lot:
-        taken = (
-            (
-                await connection.execute(
-                    select(issue_pending.c.mention_id).order_by(issue_pending.c.mention_id).limit(limit)
-                )
-            )
-            .scalars()
-            .all()
-        )
+        taken = (await connection.execute(query)).scalars().all()
         waiting = [one for some in chunks(taken, 4_000) for one in await _waiting(connection, some)]
         known, leads = await _known(connection)
         return Lot(tuple(taken), tuple(waiting), known, leads)
+
+    return await db.read(work)
+
+
+async def free(db: Database, ids: Iterable[int]) -> list[Waiting]:
+    """Those of these mentions that have no issue and can have one."""
+
+    async def work(connection: AsyncConnection) -> list[Waiting]:
+        looked_at = [one for some in chunks(ids, 4_000) for one in await _waiting(connection, some)]
+        return [one for one in looked_at if not one.placed]
 
     return await db.read(work)
 
@@ -178,33 +174,6 @@ async def examples(db: Database, issue_ids: Iterable[int]) -> dict[int, list[tup
     return await db.read(work)
 
 
-async def settle(db: Database, lot: Lot, outcome: Outcome, *, now: datetime) -> int:
-    """Write what a lot became. Returns how many mentions got an issue. Raises Conflict where another process was
-    quicker with any of these languages: nothing is written then."""
-
-    async def work(connection: AsyncConnection) -> int:
-        for language, memory in outcome.memories.items():
-            await _remember(connection, language, memory)
-        for some in chunks(lot.taken, 4_000):
-            await connection.execute(delete(issue_pending).where(issue_pending.c.mention_id.in_(some)))
-        if outcome.copies:
-            rows = [{"row_id": number, "original": original} for number, original in outcome.copies.items()]
-            copied = update(mention).where(mention.c.id == bindparam("row_id"))
-            await connection.execute(copied.values(copy_of=bindparam("original")), rows)
-        got = [await take(connection, issue_id, ids, now=now) for issue_id, ids in outcome.joined.items()]
-        got += [await _found(connection, founded, now=now) for founded in outcome.founded]
-        got += [
-            await take(connection, issue_id, ids, now=now)
-            for issue_id, ids in (await _of_copies(connection, outcome)).items()
-        ]
-        for issue_id, typical_id in outcome.learnt.items():
-            values = {"stale": False, "typical_id": typical_id}
-            await connection.execute(update(issue).where(issue.c.id == issue_id).values(values))
-        return sum(got)
-
-    return await db.write(work)
-
-
 async def take(connection: AsyncConnection, issue_id: int, ids: Iterable[int], *, now: datetime) -> int:
     """Inside a write: give these mentions and their copies an issue, those that have none. Returns how many."""
     dialect = dialect_of(connection)
@@ -236,54 +205,20 @@ async def widen(connection: AsyncConnection, issue_id: int, first: datetime, las
     await connection.execute(update(issue).where(issue.c.id == issue_id).values(wider))
 
 
-async def _found(connection: AsyncConnection, founded: Founded, *, now: datetime) -> int:
-    """A group of which no mention is left makes no issue."""
-    free = [mention.c.id.in_(founded.mentions), mention.c.issue_id.is_(None), mention.c.ours.is_(False)]
-    if not (await connection.execute(select(exists().where(*free)))).scalar_one():
-        return 0
-    fresh = {"phrase": founded.key, "label": founded.label, "first_seen": now, "last_seen": now}
-    row = {**fresh, "stale": False, "typical_id": founded.typical}
-    await connection.execute(dialect_of(connection).insert(issue).on_conflict_do_nothing(), [row])
-    issue_id = (await connection.execute(select(issue.c.id).where(issue.c.phrase == founded.key))).scalar_one()
-    ids = (await connection.execute(select(mention.c.created_at).where(*free))).scalars().all()
-    await connection.execute(
-        update(issue).where(issue.c.id == issue_id).values(first_seen=min(ids), last_seen=max(ids))
-    )
-    return await take(connection, issue_id, founded.mentions, now=now)
-
-
-async def _of_copies(connection: AsyncConnection, outcome: Outcome) -> dict[int, list[int]]:
-    """Copies by the issue that their original has."""
-    found: dict[int, list[int]] = {}
-    for some in chunks(set(outcome.copies.values())):
-        query = select(mention.c.id, mention.c.issue_id).where(mention.c.id.in_(some), mention.c.issue_id.is_not(None))
-        issue_of = {row.id: row.issue_id for row in await connection.execute(query)}
-        for number, original in outcome.copies.items():
-            if original in issue_of:
-                found.setdefault(issue_of[original], []).append(number)
-    return found
-
-
-async def _remember(connection: AsyncConnection, language: str, memory: Memory) -> None:
-    values = {"version": memory.version + 1, "body": memory.body}
-    if memory.version:
-        mine = (issue_state.c.language == language, issue_state.c.version == memory.version)
-        query: Any = update(issue_state).where(*mine).values(values)
-    else:
-        query = dialect_of(connection).insert(issue_state).values(language=language, **values).on_conflict_do_nothing()
-    if (await connection.execute(query.returning(issue_state.c.version))).one_or_none() is None:
-        raise Conflict("another process looked for issues at the same moment")
-
-
 async def _waiting(connection: AsyncConnection, ids: Sequence[int]) -> list[Waiting]:
     columns = (mention.c[name] for name in ("id", "language", "sentiment", "intent", "title", "text"))
     somebody = case((author.c.handle == UNKNOWN_AUTHOR, -mention.c.id), else_=mention.c.author_id)
     query = (
-        select(*columns, somebody.label("author_id"), issue_pending.c.pins_only)
-        .join(issue_pending, issue_pending.c.mention_id == mention.c.id)
+        select(
+            *columns,
+            somebody.label("author_id"),
+            func.coalesce(issue_pending.c.pins_only, false()).label("pins_only"),
+            mention.c.issue_id.is_not(None).label("placed"),
+        )
+        .outerjoin(issue_pending, issue_pending.c.mention_id == mention.c.id)
         .join(cases, cases.c.id == mention.c.case_id)
         .join(author, author.c.id == mention.c.author_id)
-        .where(mention.c.id.in_(ids), mention.c.issue_id.is_(None), mention.c.deleted_at.is_(None))
+        .where(mention.c.id.in_(ids), mention.c.deleted_at.is_(None))
         .where(mention.c.ours.is_(False), cases.c.status != CaseStatus.DISMISSED)
         .order_by(mention.c.id)
     )
@@ -305,6 +240,7 @@ async def _known(connection: AsyncConnection) -> tuple[dict[int, Known], dict[st
             row.label,
             row.pinned,
             row.stale,
+            row.last_seen,
             tuple(phrases.get(row.id, ())),
             tuple(whole.get(row.id, ())),
         )

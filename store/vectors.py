@@ -25,7 +25,7 @@ from store.tables import cases, mention, vector, vector_sum
 KEPT = 200_000  # of the newest mentions
 A_PAGE = 4_000  # so that taking them out never holds a screen up for a moment that is seen
 A_STEP = 500
-OF_AN_ISSUE = 50
+OF_AN_ISSUE = 20
 FIRST = ("complaint", "question", "request", "threat")  # the intents that cannot wait
 
 _SUM = (vector_sum.c.engine, vector_sum.c.language, vector_sum.c.count, vector_sum.c.body)
@@ -115,17 +115,15 @@ async def of_case(db: Database, engine: str, case_id: int) -> list[tuple[str, by
     return await db.read(work)
 
 
-async def of_issues(db: Database, engine: str, issue_ids: Sequence[int]) -> list[tuple[int, str, bytes]]:
-    """(issue, language, vector) of the newest mentions of each issue, a few of each."""
-    place = func.row_number().over(partition_by=mention.c.issue_id, order_by=mention.c.id.desc()).label("place")
-    joined = select(mention.c.issue_id, mention.c.language, vector.c.body, place)
-    joined = joined.join(vector, vector.c.mention_id == mention.c.id).where(vector.c.engine == engine)
+async def of_issues(db: Database, engine: str, issue_ids: Iterable[int]) -> list[tuple[int, str, bytes]]:
+    """(issue, language, vector) of the newest mentions of each issue, a few of each, however many it has."""
+    query = select(mention.c.issue_id, mention.c.language, vector.c.body).where(vector.c.engine == engine)
+    query = query.join(vector, vector.c.mention_id == mention.c.id).order_by(mention.c.id.desc()).limit(OF_AN_ISSUE)
 
     async def work(connection: AsyncConnection) -> list[tuple[int, str, bytes]]:
         found: list[tuple[int, str, bytes]] = []
-        for some in chunks(issue_ids):
-            ranked = joined.where(mention.c.issue_id.in_(some)).subquery()
-            rows = await connection.execute(select(ranked).where(ranked.c.place <= OF_AN_ISSUE))
+        for number in issue_ids:
+            rows = await connection.execute(query.where(mention.c.issue_id == number))
             found += [(row.issue_id, row.language, row.body) for row in rows]
         return found
 

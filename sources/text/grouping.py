@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sources.text.groups import Group, Groups
+from sources.text.groups import Groups
 
 # Tuned on the training part of banking77.
 NEAR = 0.20  # cosine to the centroid from which on a text joins
@@ -62,7 +62,11 @@ def place(groups: Groups, items: Sequence[Item]) -> Placed:
     into = _unite(groups, begun, placed)
     for number, key in at.items():
         at[number] = into.get(key, key)
-    ripe = {key for key in at.values() if not groups.live[key].issue and _enough(groups.live[key])}
+    ripe = {
+        key
+        for key in at.values()
+        if not groups.live[key].issue and enough(member[1:] for member in groups.live[key].members)
+    }
     for key in sorted(ripe):
         group = groups.live[key]
         told = [mention for mention, _, _ in group.members] + [number for number in at if at[number] == key]
@@ -140,7 +144,8 @@ def _take_in(groups: Groups, key: str, other: str, placed: Placed) -> None:
         group.members = [*group.members, *gone.members][:MEMBERS]
 
 
-def _enough(group: Group) -> bool:
-    authors = len({author for _, author, _ in group.members})
-    calm = 3 * sum(trouble for _, _, trouble in group.members) < len(group.members)
-    return authors >= AUTHORS * (CALM if calm else 1)
+def enough(said: Iterable[tuple[int, bool]]) -> bool:
+    """Whether (author, whether it is trouble) of each text make an issue."""
+    told = list(said)
+    calm = 3 * sum(trouble for _, trouble in told) < len(told)
+    return len({author for author, _ in told}) >= AUTHORS * (CALM if calm else 1)

@@ -72,22 +72,11 @@ def load(folder: Path) -> object:
     return lambda texts: "loaded"
 
 
-def test_a_mention_joins_the_nearest_issue_if_it_is_near_and_abroad_a_little_sooner() -> None:
-    from sources.text.deep.joining import centred, joined, likeness
+def test_with_each_languages_mean_off_languages_can_be_compared() -> None:
+    from sources.text.deep.centring import centred, likeness
     from sources.text.deep.vectors import packed, unpacked
 
-    test = Engine("a", "", "1", "tests", {}, "", 3, frozenset(), frozenset(), joins=0.8, abroad=0.6)
-    issues = {7: np.array([2.0, 0.0, 0.0]), 3: np.array([0.0, 5.0, 0.0])}
-    near = np.array([0.9, 0.435, 0.0], np.float32)
-    assert joined(test, near, issues) == 7
-    further = np.array([0.7, 0.0, 0.714], np.float32)
-    assert joined(test, further, issues) is None
-    assert joined(test, further, issues, abroad={7}) == 7
-    assert joined(test, near, {}) is None
-    assert joined(test, np.zeros(3), issues) is None
-    assert joined(test, np.array([0.7071, 0.7071, 0]), {9: issues[7], 4: issues[3]}, abroad={4, 9}) == 4
-
-    # Two languages at two corners of the space: with their means off the same thing is the same.
+    # Two languages at two corners of the space
     means = {"en": np.array([5.0, 0, 0]), "de": np.array([0, 5.0, 0]), "": np.zeros(3)}
     both = centred(np.array([[5.0, 1, 0], [0.0, 6, 0], [0, 0, 0]]), ["en", "de", "en"], means)
     assert both[0] == pytest.approx(both[1])

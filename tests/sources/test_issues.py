@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from sources import issues
+from sources.deepening import deepen
+from sources.text.deep.engines import Engine
 from sources.text.reading import read
-from store import issue_acts, issue_counts
+from store import database, issue_acts, issue_counts, outcomes
 from store.buckets import period
 from store.database import Database
-from store.domain.desk import Desk, Watch
+from store.domain.desk import Desk, ReadingChoice, Watch
 from store.domain.mention import ReadMention
 from store.tables import issue, issue_pending, mention
 from tests.factories import A_DAY, NOW, land, read_mention, rows
+from tests.sources.deep_engine import engine
 from tests.sources.test_text_phrases import LOGIN
 from tui.times import local_zone
 
+__all__ = ["engine"]
 pytestmark = pytest.mark.both
 
 DESK = Desk(name="Acme", watches=(Watch("acme", "acme"),))
@@ -150,3 +156,75 @@ async def test_a_person_says_which_issue_a_case_has(db: Database) -> None:
     assert await refreshed(db) == 0, "what a person took out is not put back"
     await issue_acts.undo(db, agent="ana", now=NOW)
     assert (await found(db))[ROTOR[0]] == "rotor blade"
+
+
+async def test_what_is_read_deeply_is_in_one_issue_whatever_its_language_and_when_it_came(
+    db: Database, engine: Engine
+) -> None:
+    parcels = {"where is my parcel?": "en", "wo bleibt das paket?": "de", "dov'è il pacco?": "it"}
+    odd = {"why is my bill so high?": "en", "rechnung falsch, warum?": "de"}
+    await land(db, *(one for text, code in (parcels | odd).items() for one in said(text, language=code)))
+    await deepen(db, engine, ReadingChoice())
+    assert await refreshed(db) == 3
+    first = await found(db)
+    (name,) = {first[text] for text in parcels}
+    assert name is not None
+    assert {first[text] for text in odd} == {None}
+
+    late = {"colet pierdut, unde este?": "ro", "factura greșită, de ce?": "ro"}
+    await land(db, *(one for text, code in late.items() for one in said(text, language=code)))
+    await deepen(db, engine, ReadingChoice())
+    assert await refreshed(db) == 4
+    now = await found(db)
+    assert now["colet pierdut, unde este?"] == name
+    (other,) = {now[text] for text in (*odd, "factura greșită, de ce?")}
+    assert other not in {name, None}
+    assert {text: now[text] for text in parcels} == {text: first[text] for text in parcels}
+
+
+async def test_words_alone_find_what_was_not_read_deeply_in_time(db: Database, engine: Engine) -> None:
+    await land(db, *said(*ROTOR))
+    patience = timedelta(minutes=5)
+    assert await issues.refresh(db, DESK, now=NOW, patience=patience) == 0
+    assert len(await rows(db, issue_pending)) == 3
+    assert await issues.refresh(db, DESK, now=NOW + 2 * patience, patience=patience) == 3
+    assert set((await found(db)).values()) == {"rotor blade"}
+
+
+@pytest.mark.sqlite
+async def test_broken_off_anywhere_it_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outcomes, "SOME", 1)
+    monkeypatch.setattr(outcomes, "LONG", 0.0)
+    story = "the rotor blade of my drone broke in flight and your support does not answer me since monday"
+    copies = [one for n in range(2) for one in said(f"RT @x{n}: {story} https://t.example/{n}")]
+
+    async def told(number: int) -> tuple[int, object]:
+        """Killed after that many commits, and begun anew: how many there were, and what was found."""
+        store, commits = Database(tmp_path / f"{number}.db"), 0
+        await store.open()
+        await land(store, *said(*ROTOR[:2], "lovely weather in the valley"))
+        await refreshed(store)
+        await land(store, *said(ROTOR[2], *CHARGE), *copies, *said("my rotor blade broke on monday"))
+
+        def passed(name: str) -> None:
+            nonlocal commits
+            commits += name == "after_commit"
+            if name == "after_commit" and commits == number:
+                raise InterruptedError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(database, "point", passed)
+            try:
+                await refreshed(store)
+            except InterruptedError:
+                await refreshed(store)
+        assert await rows(store, issue_pending) == []
+        originals = sum(row.copy_of is not None for row in await rows(store, mention))
+        labels = await found(store), len(await rows(store, issue)), originals
+        await store.close()
+        return commits, labels
+
+    commits, whole = await told(0)
+    assert commits > 8
+    for number in range(1, commits + 1):
+        assert (await told(number))[1] == whole, f"killed after commit {number}"

@@ -11,7 +11,6 @@ from sources.text.features import features, said
 from sources.text.grouping import Item, Placed
 from sources.text.groups import LIVE, Groups
 from sources.text.labels import label
-from sources.text.meaning import nearest_meaning
 
 ABOUT = {
     "rotor": "rotor blade snapped",
@@ -131,9 +130,3 @@ def test_a_label_is_what_these_say_more_than_others_never_the_brand_never_taken(
     assert "acme" not in first
     assert label(rotor, "en", groups, frozenset({"acme"}), {first}) != first
     assert label(["???"], "en", groups, frozenset(), {"???"}) == "??? (2)"
-
-
-def test_a_deeper_reading_joins_by_meaning() -> None:
-    assert nearest_meaning((0.9, 0.1), {7: (1.0, 0.0), 8: (0.0, 1.0)}) == 7
-    assert nearest_meaning((0.5, -0.5), {8: (0.0, 1.0)}) is None
-    assert nearest_meaning(None, {7: (1.0, 0.0)}) is None

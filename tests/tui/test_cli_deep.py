@@ -52,6 +52,19 @@ def test_what_is_imported_is_read_deeply_and_found_by_meaning_without_a_network(
 
 
 @installed
+def test_one_complaint_in_three_languages_is_one_issue(earful: Earful) -> None:
+    earful.configure(WITH)
+    twice = ("I was charged twice for the same order", "Mir wurde dieselbe Bestellung zweimal berechnet")
+    path = imported(earful, *twice, "Mi avete addebitato due volte lo stesso ordine", "The app crashes when I open it")
+    assert earful("import", str(path)).code == 0
+    (issue,) = earful("issues", "--json").records
+    assert issue["mentions"] == 3
+    path.write_text(json.dumps({"id": "nl", "text": "Er is twee keer afgeschreven voor dezelfde bestelling"}) + "\n")
+    earful("import", str(path))
+    assert [record["mentions"] for record in earful("issues", "--json").records] == [4]
+
+
+@installed
 def test_ctrl_c_leaves_the_rest_to_the_worker(earful: Earful) -> None:
     earful.configure(WITH)
     path = imported(earful, *(f"this is the complaint number {number} " + "on and on " * 60 for number in range(600)))

@@ -135,7 +135,6 @@ async def _import(call: Call, db: Database) -> tuple[Counter[str], Rejects]:
         rejects.close()
     if counts["new"] or counts["duplicate"]:
         await deepen_here(call, db)
-    if counts["new"]:
         await issues.refresh(db, desk, now=utcnow())
     return counts, rejects
 

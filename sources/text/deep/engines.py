@@ -33,8 +33,9 @@ class Engine:
     within the module -> SHA-256. `load` names a function ("module:attribute") that makes an Encode from the module's
     folder. `good_at` are the languages that it tells near from far in, `feels` those whose sentiment it betters.
     `head` is the file of its sentiment layer, within `sources/text/models`; "" where it has none.
-    `joins`: from this cosine on, each language's mean taken off, a mention is about what an issue is about; `abroad`:
-    the same for an issue that has no mention of its language yet."""
+    `joins`: from this likeness on (`sources.text.deep.gathering`) a mention is about what an issue is about; `abroad`:
+    the same for an issue that has no mention of its language yet; `alike`: so alike are on average those that found an
+    issue."""
 
     name: str
     package: str
@@ -45,8 +46,9 @@ class Engine:
     dimension: int
     good_at: frozenset[str]
     feels: frozenset[str]
-    joins: float = 0.45
-    abroad: float = 0.4
+    joins: float = 0.37
+    abroad: float = 0.24
+    alike: float = 0.26
     head: str = ""
 
     @cached_property

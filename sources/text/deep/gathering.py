@@ -1,30 +1,40 @@
-"""Issues across languages: what the words of one language each have grouped, brought together by what it means.
+"""Issues by what texts mean, in whatever language: what is known takes its own, the rest founds new ones.
 
-Pure, and after the grouping by words: it only places what has no issue yet. New groups of several languages that mean
-the same become one; a new group that means what an issue is about goes there as a whole; single mentions join the
-nearest of both; and what enough people say in different words, or languages, is an issue too.
+Pure, and incremental: an issue keeps all it has. How alike two texts are is the cosine of their vectors, each
+language's mean taken off, and to a part that of their words, which tell near things apart in one language. What no
+issue takes is put together by average linkage (Sokal and Michener 1958), by chains of nearest neighbours (Murtagh
+1983), and is an issue where enough people say it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import Any
 
 from sources.text.deep.engines import Engine
-from sources.text.deep.joining import joined
+from sources.text.grouping import enough
 
-AUTHORS = 3  # who have to say it
+WORDS = 0.3  # what the words weigh beside the meaning
+HASHED = 1_024  # numbers that stand for the words of a text
+LANGUAGES = 3  # what people of so many say is no turn of phrase: it makes an issue, if it is not praise
+CALM = 0.05  # so much nearer has to be what is no trouble
 
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """A mention without an issue: who wrote it, its language, its centred vector."""
+    """A mention without an issue: who wrote it, its language, its centred vector, its words (a vector of length 1) and
+    their cosine to the issues of its language; whether it is trouble, whether it is glad."""
 
     id: int
     author: int
     language: str
     vector: Any
+    words: Mapping[int, float] = field(default_factory=dict)
+    near: Mapping[int, float] = field(default_factory=dict)
+    trouble: bool = True
+    glad: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,74 +47,103 @@ class Centre:
 
 @dataclass(slots=True)
 class Gathered:
-    """`joined`: mention -> issue. `founded`: key of each new issue -> its mentions; the keys are those of the groups
-    that it was made of, the largest one's, or "meaning N" by its first mention."""
+    """`joined`: mention -> issue. `founded`: key of each new issue ("meaning N" by its first mention) -> its mentions.
+    `left` are neither, in the order in which they came."""
 
     joined: dict[int, int] = field(default_factory=dict)
     founded: dict[str, list[int]] = field(default_factory=dict)
+    left: list[int] = field(default_factory=list)
 
 
-def gather(
-    engine: Engine, items: Sequence[Meant], groups: Mapping[str, Sequence[int]], issues: Mapping[int, Centre]
-) -> Gathered:
-    """`groups` are those that the words found in this lot, of ids in `items`; what is in none of them stands alone."""
-    known, done = {item.id: item for item in items}, Gathered()
-    centres = dict(issues)
-    new: dict[int, str] = {}  # number in `centres` of a new issue, below zero -> its key
-    for key, ids in sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])):
-        them = [known[number] for number in ids]
-        languages = frozenset(item.language for item in them)
-        total = sum((item.vector for item in them), start=0.0)
-        # Of one language the words have said already what is another issue.
-        strange = {number: centre for number, centre in centres.items() if not languages & centre.languages}
-        number = _nearest(engine, total, languages, strange)
+def gather(engine: Engine, items: Sequence[Meant], issues: Mapping[int, Centre]) -> Gathered:
+    """At most some thousands at once: it takes the square of their number."""
+    done = Gathered()
+    alone = []
+    for item, number in zip(items, _nearest(engine, items, issues), strict=True):
         if number is None:
-            number = -len(new) - 1
-            new[number] = key
-        _put(done, new, centres, number, them)
-    alone = [item for item in items if item.id not in done.joined and not any(item.id in g for g in groups.values())]
-    left = []
-    for item in alone:
-        number = _nearest(engine, item.vector, {item.language}, centres)
-        if number is None:
-            left.append(item)
+            alone.append(item)
         else:
-            _put(done, new, centres, number, [item])
-    for them in _circles(engine, left):
-        if len({item.author for item in them}) >= AUTHORS:
+            done.joined[item.id] = number
+    for circle in _linked(_alike(alone), engine.alike) if alone else ():
+        them = [alone[place] for place in circle]
+        if _enough(them):
             done.founded[f"meaning {min(item.id for item in them)}"] = [item.id for item in them]
+    founded = {number for ids in done.founded.values() for number in ids}
+    done.left = [item.id for item in alone if item.id not in founded]
     return done
 
 
-def _nearest(engine: Engine, vector: Any, languages: Iterable[str], centres: Mapping[int, Centre]) -> int | None:
+def _enough(them: Sequence[Meant]) -> bool:
+    widely = len({item.language for item in them if not item.glad}) >= LANGUAGES
+    return enough((item.author, item.trouble or (widely and not item.glad)) for item in them)
+
+
+def _nearest(engine: Engine, items: Sequence[Meant], issues: Mapping[int, Centre]) -> list[int | None]:
+    """The issue that each joins. Of two that are as near, the older one."""
+    import numpy as np
+
     from sources.text.deep.vectors import unit
 
-    abroad = {number for number, centre in centres.items() if not centre.languages.intersection(languages)}
-    return joined(engine, unit(vector), {number: centre.total for number, centre in centres.items()}, abroad)
+    if not items or not issues:
+        return [None] * len(items)
+    ids = sorted(issues)
+    places = {number: place for place, number in enumerate(ids)}
+    near = np.stack([item.vector for item in items]) @ unit(np.stack([issues[number].total for number in ids])).T
+    near *= 1 - WORDS
+    found: list[int | None] = []
+    for item, row in zip(items, near, strict=True):
+        for number, cosine in item.near.items():
+            if number in places:
+                row[places[number]] += WORDS * cosine
+        best = int(row.argmax())
+        abroad = item.language not in issues[ids[best]].languages
+        least = (engine.abroad if abroad else engine.joins) + (0.0 if item.trouble else CALM)
+        found.append(ids[best] if row[best] >= least and item.vector.any() else None)
+    return found
 
 
-def _put(
-    done: Gathered, new: Mapping[int, str], centres: dict[int, Centre], number: int, them: Sequence[Meant]
-) -> None:
-    before = centres.get(number, Centre(0.0, frozenset()))
-    total = sum((item.vector for item in them), start=before.total)
-    centres[number] = Centre(total, before.languages | {item.language for item in them})
-    if number in new:
-        done.founded.setdefault(new[number], []).extend(item.id for item in them)
-    else:
-        done.joined |= {item.id: number for item in them}
+def _alike(items: Sequence[Meant]) -> Any:
+    """How alike each two are. The words of each are hashed into a vector (Weinberger et al. 2009)."""
+    import numpy as np
+
+    hashed: Any = np.zeros((len(items), HASHED), np.float32)
+    for row, item in zip(hashed, items, strict=True):
+        for feature, weight in item.words.items():
+            row[feature % HASHED] += weight if feature // HASHED % 2 else -weight
+    meant = np.stack([item.vector for item in items]).astype(np.float32)
+    both = np.hstack([meant * sqrt(1 - WORDS), hashed * sqrt(WORDS)])
+    return both @ both.T
 
 
-def _circles(engine: Engine, items: Sequence[Meant]) -> list[list[Meant]]:
-    """Each with what came before it and is near, else a circle of its own."""
-    centres: dict[int, Centre] = {}
-    circles: list[list[Meant]] = []
-    for item in items:
-        number = _nearest(engine, item.vector, {item.language}, centres)
-        if number is None:
-            number = len(circles)
-            circles.append([])
-        circles[number].append(item)
-        before = centres.get(number, Centre(0.0, frozenset()))
-        centres[number] = Centre(before.total + item.vector, before.languages | {item.language})
-    return circles
+def _linked(alike: Any, least: float) -> list[list[int]]:
+    """The circles of those that are alike on average, as far as `least`; `alike` is used up."""
+    import numpy as np
+
+    nobody = -np.inf
+    np.fill_diagonal(alike, nobody)
+    circles = {place: [place] for place in range(len(alike))}
+    chain: list[int] = []
+    waiting = list(reversed(circles))
+    while chain or waiting:
+        if not chain:
+            first = waiting.pop()
+            if first in circles:
+                chain.append(first)
+            continue
+        one = chain[-1]
+        other = int(alike[one].argmax())
+        if alike[one, other] < least:
+            chain.pop()  # nothing that others do brings it nearer
+        elif len(chain) > 1 and alike[one, chain[-2]] >= alike[one, other]:
+            other = chain[-2]
+            del chain[-2:]
+            mine, theirs = len(circles[one]), len(circles[other])
+            mean = (mine * alike[one] + theirs * alike[other]) / (mine + theirs)
+            mean[[one, other]] = nobody
+            alike[one], alike[:, one] = mean, mean
+            alike[other], alike[:, other] = nobody, nobody
+            circles[one] += circles.pop(other)
+            waiting.append(one)
+        else:
+            chain.append(other)
+    return [sorted(circle) for circle in circles.values()]

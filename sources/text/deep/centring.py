@@ -1,13 +1,10 @@
-"""Which issue a mention joins by its vector, whatever its language: the one whose centre is nearest, if it is near.
-
-Pure: the caller keeps the centres, as sums of unit vectors, and adds what joined; what is in an issue stays there. Each
-language's mean is taken off first (`centred`): vectors tell languages apart too, one engine's more than things.
-"""
+"""What makes vectors comparable across languages: each language's mean is taken off. Vectors tell languages apart too,
+one engine's more than things."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sources.text.deep.engines import Engine
@@ -59,16 +56,3 @@ def likeness(bodies: Sequence[bytes], languages: Sequence[str], sought: Any, mea
     apart = np.sqrt(np.maximum(1 - 2 * to_own + (centre * centre).sum(1)[own], 1e-9))
     near = (products[:, : len(sought)] - (centre @ sought.T)[own]) / apart[:, None]
     return np.where(there, near.max(1), -1.0)
-
-
-def joined(engine: Engine, vector: Any, issues: Mapping[int, Any], abroad: Container[int] = ()) -> int | None:
-    """The issue to join: `issues` are the sums of the (centred) vectors of what is in each, `abroad` those of them that
-    have no mention of this language. None where none is near enough. Of two that are as near, the older one."""
-    import numpy as np
-
-    if not issues or not vector.any():
-        return None
-    ids = sorted(issues)
-    near = unit(np.stack([issues[number] for number in ids])) @ vector
-    best = int(near.argmax())
-    return ids[best] if near[best] >= (engine.abroad if ids[best] in abroad else engine.joins) else None
