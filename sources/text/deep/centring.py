@@ -21,7 +21,7 @@ def centres(engine: Engine, sums: Mapping[str, tuple[int, bytes]]) -> dict[str, 
 
     layer = head(engine)
     learnt = dict(layer.means) if layer else {}
-    nowhere = np.mean(list(learnt.values()), axis=0) if learnt else np.zeros(engine.dimension, np.float32)
+    nowhere: Any = np.mean(list(learnt.values()), axis=0) if learnt else np.zeros(engine.dimension, np.float32)
     found = {**learnt, "": nowhere}
     for language, (count, body) in sums.items():
         total = np.array(array("f", body), np.float32)

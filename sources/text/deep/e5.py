@@ -28,7 +28,7 @@ class E5:
         """Unit vectors, one a row, float32."""
         model, known = self._model, self._model.vocabulary
         said = [[known.begin, *pieces(PREFIX + text, known)[: LONGEST - 2], known.end] for text in texts]
-        found = np.empty((len(texts), model.width), np.float32)
+        found: Any = np.empty((len(texts), model.width), np.float32)
         order = sorted(range(len(texts)), key=lambda place: len(said[place]))
         while order:
             longest = len(said[order[-1]])
@@ -40,8 +40,8 @@ class E5:
         """Texts of about one length, shorter ones filled up; what fills up is not looked at."""
         model, tensors = self._model, self._model.tensors
         many, width, heads = len(said), model.width, model.heads
-        numbers = np.zeros((many, longest), np.int64)
-        there = np.zeros((many, longest), np.float32)
+        numbers: Any = np.zeros((many, longest), np.int64)
+        there: Any = np.zeros((many, longest), np.float32)
         for row, each in enumerate(said):
             numbers[row, : len(each)] = each
             there[row, : len(each)] = 1

@@ -86,7 +86,7 @@ def design(items: list[dict[str, str]], bits: int) -> Any:
 
 def targets(items: list[dict[str, str]], teacher: dict[str, Any]) -> Any:
     """What each text should be, as weights of the three classes: balanced by language, half of it the teacher's."""
-    wanted = np.zeros((len(items), 3), np.float32)
+    wanted: Any = np.zeros((len(items), 3), np.float32)
     for language in LEARNT:
         mine = [row for row, item in enumerate(items) if item["lang"] == language]
         labels = [LABELS[items[row]["label"]] for row in mine]

@@ -33,7 +33,7 @@ def judged(items: list[dict[str, str]], meaning: Any) -> Any:
     which = np.array([[item["lang"] == language for language in TAUGHT] for item in items], float)
     dense = np.hstack([WEIGHT_OF_MEANING * meaning, np.array(numbers), which])
     grams, truth = design(items, 18), np.array([LABELS[item["label"]] for item in items])
-    part = np.arange(len(items)) % PARTS
+    part: Any = np.arange(len(items)) % PARTS
     found = np.zeros((len(items), 3))
     for out in range(PARTS):
         rest, here = np.flatnonzero(part != out), np.flatnonzero(part == out)
