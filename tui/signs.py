@@ -9,7 +9,6 @@ from sources.text.lookalikes import looks_like
 from store.domain.case import CaseStatus, InboxRow, Priority
 from store.domain.presence import Presence
 from store.domain.safetext import safe_line
-from tui.safe import clip
 
 STATUS = {
     CaseStatus.NEW: "●",
@@ -80,6 +79,8 @@ def wordless(row: InboxRow) -> str:
 
 def at_it(present: Iterable[Presence], case_id: int, now: datetime) -> str:
     """ "ana writing 0:40", "bo reading": who else is at a case; a writer before who only reads, others by number."""
+    from tui.safe import clip  # loads Textual, and the command line has signs too
+
     there = [one for one in present if one.case_id == case_id and one.alive(now)]
     if not there:
         return ""

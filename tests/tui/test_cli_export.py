@@ -169,9 +169,9 @@ def test_all_text_is_read_again_and_corrections_stay(earful: Earful) -> None:
         read_mention("Acme is great, thank you so much, we love it", author="b", sentiment="negative", analysis=0),
     )
     earful.act([2], CorrectSentiment("neutral"))
-    assert earful("reread", "--json").record == {"read": 2, "changed": 2, "marked": 2}
+    assert earful("reread", "--json").record == {"read": 2, "changed": 1, "marked": 2, "deep": 0}
     first, second = earful("export").records
     assert (first["sentiment"], first["language"], first["watches"]) == ("negative", "en", ["down"])
     assert (second["sentiment"], second["watches"]) == ("neutral", [])
-    assert earful("reread", "--json").record == {"read": 2, "changed": 0, "marked": 0}
+    assert earful("reread", "--json").record == {"read": 2, "changed": 0, "marked": 0, "deep": 0}
     assert earful("reread", "--since", "2026-12-01").code == 3

@@ -55,7 +55,7 @@ def in_the_config(earful: Earful) -> Path:
 FAULTS: dict[str, tuple[Callable[[Earful], object], str, str, str]] = {
     # what is done to the machine: (how, what the doctor names, a word of it, a word of the fix)
     "no worker runs": (lambda earful: None, "worker", "nobody polls", "earful worker"),
-    "the store is damaged": (lambda earful: scribble(earful.store), "store", "malformed", "backup"),
+    "the store is damaged": (lambda earful: scribble(earful.store), "store", "damaged", "backup"),
     "the store is of a newer earful": (lambda earful: newer(earful.store), "store", "schema 999", "newer earful"),
     "the store is a text": (lambda earful: earful.store.write_text("x" * 9_000), "store", "no store", "--database"),
     "others may read the store": (lambda earful: earful.store.chmod(0o644), "store permissions", "read", "chmod 600"),
