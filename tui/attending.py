@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from sources.stopping import Stopped, pause, unless
 from store.domain.errors import EarfulError
 from store.domain.presence import BEAT, Presence
 
@@ -44,9 +45,9 @@ class Attending:
     async def run(self, database: Callable[[], Awaitable[Database]], stop: asyncio.Event) -> None:
         """Until `stop`. A store that is busy or away hears of it with the next sign of life."""
         while not stop.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), BEAT.total_seconds())
-                await asyncio.sleep(SETTLE_SECONDS)
+            with suppress(TimeoutError, Stopped):
+                await unless(stop, asyncio.wait_for(self._moved.wait(), BEAT.total_seconds()))
+                await pause(stop, SETTLE_SECONDS)
             self._moved.clear()
             if not stop.is_set():
                 with suppress(EarfulError):

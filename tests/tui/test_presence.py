@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from store import presence
 from store.database import Database
 from store.domain.place import Place
-from store.domain.presence import ALIVE, Presence
+from store.domain.presence import ALIVE, BEAT, Presence
 from store.tables import presence as table
 from tests import factories
 from tests.tui.desk import CAN_ANSWER, press, store
@@ -56,3 +58,11 @@ async def test_a_session_that_was_killed_fades_and_the_next_one_clears_it_away(d
     later = START + 2 * ALIVE
     await presence.attend(db, Presence("n", case, "nat", False, later, later))
     assert [row.session for row in await factories.rows(db, table)] == ["n"]
+
+
+async def test_nobody_waits_for_a_sign_of_life_to_leave(path: Path) -> None:
+    async with asyncio.timeout(BEAT.total_seconds()):
+        async with running(path, desk=CAN_ANSWER):
+            pass
+        async with running(path, desk=CAN_ANSWER):
+            pass
