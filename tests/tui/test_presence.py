@@ -60,9 +60,9 @@ async def test_a_session_that_was_killed_fades_and_the_next_one_clears_it_away(d
     assert [row.session for row in await factories.rows(db, table)] == ["n"]
 
 
-async def test_nobody_waits_for_a_sign_of_life_to_leave(path: Path) -> None:
+async def test_nobody_waits_for_a_sign_of_life_to_leave(tmp_path: Path) -> None:
     async with asyncio.timeout(BEAT.total_seconds()):
-        async with running(path, desk=CAN_ANSWER):
+        async with running(tmp_path / "earful.db", desk=CAN_ANSWER):
             pass
-        async with running(path, desk=CAN_ANSWER):
+        async with running(tmp_path / "earful.db", desk=CAN_ANSWER):
             pass
