@@ -25,7 +25,7 @@ from tests.tui.command import Earful
 from tests.tui.pty import Terminal
 
 ROOT = Path(__file__).parents[2]
-SMALL = 1 << 20  # bytes
+SMALL = 2 << 20  # bytes
 PAGE = 4096
 
 
