@@ -25,6 +25,7 @@ async def test_a_key_corrects_tells_how_many_say_the_same_and_undo_takes_it_back
         assert [row.intent for row in await rows(path)] == ["praise", "praise", None]
 
         await press(pilot, "w")
+        await until(pilot, lambda: isinstance(app.screen, MoodScreen))
         assert isinstance(app.screen, MoodScreen)
         shown = "\n".join(app.screen.lines)
         assert "ana said positive on case" in shown
