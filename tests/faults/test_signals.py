@@ -22,7 +22,7 @@ from tests.tui.command import Earful
 from tests.tui.pty import Terminal
 
 ROOT = Path(__file__).parents[2]
-GONE_SECONDS = 5.0  # three where nobody else computes
+GONE_SECONDS = 10.0  # three where nobody else computes
 CASES = 200
 CONFIGURATION = """
 [desk]
