@@ -18,6 +18,7 @@ from textual.message import Message
 from textual.widgets import Input, TextArea
 
 from tui.actions import shown
+from tui.modals.pick import PickScreen
 
 if TYPE_CHECKING:
     from tui.shell import Earful
@@ -40,6 +41,8 @@ class Keyboard:
         self._playing = False
         self._typed_at = -QUIET_SECONDS
         self._until_rest = False  # letters that go on without a pause are still words for somewhere else
+        self._field: Input | TextArea | None = None  # that had the last key
+        self._spelling: str | None = None  # what may still be being typed for the field that was left; None: anything
 
     @property
     def idle(self) -> bool:
@@ -66,7 +69,7 @@ class Keyboard:
         """What was struck ahead is forgotten, and so are letters until they rest for a moment: what comes now is to be
         read first."""
         self._struck.clear()
-        self._typed_at, self._until_rest = monotonic(), True
+        self._typed_at, self._until_rest, self._spelling = monotonic(), True, None
 
     async def strike(self, event: events.Key) -> None:
         if event.key in ALWAYS and self._holders:
@@ -90,7 +93,7 @@ class Keyboard:
         if isinstance(self.app.screen.focused, Input | TextArea):
             await self._type(self.app.screen.focused, event)
             return
-        if event.is_printable and monotonic() - self._typed_at < QUIET_SECONDS:
+        if event.is_printable and monotonic() - self._typed_at < QUIET_SECONDS and self._still_typed(event):
             self._typed_at = monotonic() if self._until_rest else self._typed_at
             return
         self._until_rest = False
@@ -107,16 +110,40 @@ class Keyboard:
         else:
             await self.app.pass_on(event)
 
+    def _still_typed(self, event: events.Key) -> bool:
+        """Whether the key is meant for the field that was just left."""
+        if self._spelling is None:
+            return True
+        goes_on = self._spelling.startswith(event.character or "\n")
+        self._spelling = self._spelling[1:] if goes_on else ""
+        return goes_on
+
     async def _type(self, field: Input | TextArea, event: events.Key) -> None:
         """A key for a text field. One that it has from the registry is an action, and what follows waits for it."""
-        self._typed_at = monotonic()
+        first, self._field, letter = self._field is not field, field, event.character or ""
+        self._typed_at, self._spelling = monotonic(), "" if event.key == "escape" else None
+        if first and isinstance(self.app.screen, PickScreen) and (label := self.app.screen.choose(letter)):
+            # What comes now is a command, unless it goes on spelling what was chosen; it waits for who asked.
+            self._spelling = label.removeprefix(letter) if label.startswith(letter) else ""
+            self._wait_for_answer()
+            return
         found = self.app.screen.active_bindings.get(event.key)
+        of_screen = found is not None and found.enabled and found.node is self.app.screen and not event.is_printable
+        if found is not None and of_screen and isinstance(field, Input):
+            await self.app.run_action(found.binding.action, found.node)
+            self._wait_for_answer()
+            return
         acts = found is not None and found.node is field and found.binding.id is not None
         if acts:
             self.hold()
         await self.app.pass_on(event)
         if acts:
             field.call_later(self.release)
+
+    def _wait_for_answer(self) -> None:
+        """Who asked for a screen that is left now goes on before the next key."""
+        self.hold()
+        self.app.call_later(self.release)
 
     def _hint(self, prefix: str, active: dict[str, ActiveBinding]) -> str:
         """ "g … g top · i inbox" """

@@ -209,6 +209,7 @@ async def test_keys_struck_faster_than_the_store_meet_the_next_case(path: Path) 
     async with running(path) as (app, pilot):
         for key in ("e", "e", "j", "e"):
             app.simulate_key(key)
+        await pilot.pause()
         await until(pilot, lambda: app.keyboard.idle and len(app.inbox.listing) == 3)
         finished = [row.text for row in await rows(path) if row.status is CaseStatus.DONE]
         assert finished == ["words 0", "words 1", "words 3"]
@@ -220,6 +221,7 @@ async def test_keys_struck_before_the_first_frame_are_not_lost(path: Path) -> No
     async with app.run_test(size=(80, 24)) as pilot:
         for key in ("j", "j", "e", "j"):
             app.simulate_key(key)
+        await pilot.pause()
         await until(pilot, lambda: app.keyboard.idle and len(app.inbox.listing) == 4)
         assert current(app).text == "words 4"
         assert [row.text for row in await rows(path) if row.status is CaseStatus.DONE] == ["words 2"]
@@ -230,10 +232,38 @@ async def test_what_is_typed_ahead_of_a_picker_goes_into_the_picker(path: Path) 
     async with running(path) as (app, pilot):
         for key in ("a", "b", "e", "a", "enter"):  # b and e would snooze and finish
             app.simulate_key(key)
+        await pilot.pause()
         await until(pilot, lambda: app.keyboard.idle and len(app.screen_stack) == 1)
         found = await rows(path)
         assert [row.assignee for row in found] == ["bea", None]
         assert {row.status for row in found} <= {CaseStatus.OPEN, CaseStatus.NEW}
+
+
+async def test_keys_behind_one_that_chose_at_once_are_commands_and_wait_for_what_it_began(path: Path) -> None:
+    await seed(path, ["one", "two", "three"])
+    async with running(path) as (app, pilot):
+        before = [row.sentiment for row in await rows(path)]
+        for key in ("S", "+", "j", "S", "-"):
+            app.simulate_key(key)
+        await pilot.pause()
+        await until(pilot, lambda: app.keyboard.idle and len(app.screen_stack) == 1)
+        assert [row.sentiment for row in await rows(path)] == ["positive", "negative", before[2]]
+        for key in ("S", "escape", "j", "e"):
+            app.simulate_key(key)
+        await pilot.pause()
+        await until(pilot, lambda: app.keyboard.idle and len(app.screen_stack) == 1)
+        assert [row.text for row in await rows(path) if row.status is CaseStatus.DONE] == ["three"]
+
+
+async def test_whoever_spells_out_what_one_letter_chose_gives_no_commands(path: Path) -> None:
+    await seed(path, ["one", "two", "three"])
+    async with running(path) as (app, pilot):
+        for key in ("s", *"done", "j", "e"):
+            app.simulate_key(key)
+        await pilot.pause()
+        await until(pilot, lambda: app.keyboard.idle and len(app.screen_stack) == 1)
+        found = await rows(path)
+        assert sorted(row.text for row in found if row.status is CaseStatus.DONE) == ["one", "three"]
 
 
 async def test_keys_right_after_a_text_field_are_no_commands(path: Path) -> None:

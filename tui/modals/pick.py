@@ -67,11 +67,15 @@ class PickScreen(ModalScreen[T | None], Generic[T]):
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
-        for choice in self.choices:
-            if choice.key and choice.key == event.value:
-                self.dismiss(choice.value)
-                return
         self._narrow(event.value)
+
+    def choose(self, key: str) -> str:
+        """Answer what `key` chooses, and tell its label; "" where it chooses nothing."""
+        for choice in self.choices:
+            if choice.key and choice.key == key:
+                self.dismiss(choice.value)
+                return choice.label
+        return ""
 
     @on(Input.Submitted)
     def _entered(self) -> None:

@@ -60,6 +60,7 @@ class CaseScreen(Writing, Deeds, IssueOfCase, Screen[None]):
         self._first = (kind, quoting)
         self._clock: Timer | None = None
         self._own_news = False
+        self._asked = self._drawn = 0  # how often the case was asked for; the newest question that was answered
         self._begun = False  # an answer of mine lies here as a draft
 
     def compose(self) -> ComposeResult:
@@ -101,11 +102,13 @@ class CaseScreen(Writing, Deeds, IssueOfCase, Screen[None]):
     async def reload(self, *, fresh: bool = False) -> None:
         from store import cases, drafts
 
+        self._asked += 1
+        question = self._asked
         database = await self.app.database()
         detail = await cases.get(database, self.case_id, now=datetime.now(UTC))
         draft = await drafts.get(database, self.case_id, self.app.agent)
-        if detail.row.id == self.case_id:
-            self.detail, self._begun = detail, draft is not None
+        if detail.row.id == self.case_id and question > self._drawn:  # an older look never covers a newer one
+            self.detail, self._begun, self._drawn = detail, draft is not None, question
             self._draw(fresh=fresh)
 
     async def _look_for_others(self) -> None:

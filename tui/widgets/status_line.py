@@ -20,6 +20,7 @@ WORKER = {"opening": "opening …", "working": "", "nobody": "nobody polls or se
 
 AWAY = "store away, asking again"
 MARK, SEPARATOR = "⚠ ", " · "
+LOUD_CELLS = 18  # are enough to say that something ails
 
 
 def _loud(ailing: tuple[str, ...]) -> str:
@@ -51,7 +52,8 @@ def _alike(one: str, other: str) -> int:
 
 
 class StatusLine(Widget):
-    """Where we are at the left, how things stand at the right; the left gives way. Only what differs is drawn."""
+    """Where we are at the left, how things stand at the right. Where both do not fit, what ails is cut first, then the
+    left: it may name a key that is good for seconds only. Only what differs is drawn."""
 
     DEFAULT_CSS = """
     StatusLine { height: 1; background: $panel; color: $foreground; }
@@ -89,13 +91,12 @@ class StatusLine(Widget):
     def words(self) -> str:
         width = self.size.width
         out = outbox_words(self.pulse)
-        facts = (
-            f"{MARK}{AWAY}" if self.pulse.away else _loud(self.pulse.ailing),
-            f"→ {out}" if out else "",
-            "" if self.pulse.away else _worker(self.pulse),
-            self.agent,
-        )
-        right = clip(SEPARATOR.join(fact for fact in facts if fact), max(10, width - 24))
+        loud = f"{MARK}{AWAY}" if self.pulse.away else _loud(self.pulse.ailing)
+        calm = (f"→ {out}" if out else "", "" if self.pulse.away else _worker(self.pulse), self.agent)
+        rest = SEPARATOR.join(fact for fact in calm if fact)
+        room = max(width // 3, width - cell_len(self.place) - 3)
+        loud = clip(loud, max(LOUD_CELLS, room - cell_len(rest) - len(SEPARATOR)))
+        right = clip(SEPARATOR.join(fact for fact in (loud, rest) if fact), max(10, width - 24))
         left = clip(f" {self.place}", max(0, width - cell_len(right) - 2))
         return left + " " * (width - cell_len(left) - cell_len(right) - 1) + right + " "
 
