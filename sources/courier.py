@@ -81,7 +81,8 @@ class Courier:
                 try:
                     if not (self._recovered or lanes):
                         await self.recover()
-                    for lane, due in _by_lane(await self._due()).items():
+                    # Until then no lane begins anew, or one of them would always be there.
+                    for lane, due in _by_lane(await self._due() if self._recovered else ()).items():
                         if lane not in lanes:
                             lanes[lane] = asyncio.create_task(self._patiently(due, stop))
                 except StoreError:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -66,7 +66,8 @@ async def recover(db: Database, *, now: datetime) -> int:
 
 async def due(db: Database, *, now: datetime, limit: int = 20) -> list[Delivery]:
     """queued and unknown deliveries whose due_at has come, longest due first. Of the answers within a case only the
-    oldest unsettled one, so that they keep their order; a forward or an escalation waits for no other delivery."""
+    oldest unsettled one leaves, so that they keep their order; a forward or an escalation waits for no other delivery,
+    and nor does looking whether one arrived."""
 
     async def work(connection: AsyncConnection) -> list[Delivery]:
         first = (
@@ -83,8 +84,8 @@ async def due(db: Database, *, now: datetime, limit: int = 20) -> list[Delivery]
 
 
 async def next_due_at(db: Database) -> datetime | None:
-    """When the courier has something to do next: the earliest due_at of held, queued and unknown, but for an answer
-    that stands behind an older one of its case."""
+    """When the courier has something to do next: the earliest due_at of held, queued and unknown, but for a queued
+    answer that stands behind an older one of its case."""
 
     async def work(connection: AsyncConnection) -> datetime | None:
         ready = delivery.c.state.in_(WAITING) & _has_its_turn()
@@ -262,7 +263,8 @@ def _has_its_turn() -> ColumnElement[bool]:
         older.c.id < delivery.c.id,
         older.c.state.not_in(SETTLED),
     )
-    return or_(delivery.c.kind != DeliveryKind.REPLY, ~earlier_answer.exists())
+    leaves = delivery.c.kind == DeliveryKind.REPLY, delivery.c.state == DeliveryState.QUEUED
+    return or_(~and_(*leaves), ~earlier_answer.exists())
 
 
 def _delivery(row: Row[Any]) -> Delivery:

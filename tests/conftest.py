@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 
 from store.database import Database
 from store.domain.place import Place
@@ -18,6 +20,10 @@ from tests.factories import NOW
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    settings.register_profile("any machine", deadline=None)
+    settings.load_profile("any machine")
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # the tests' programs would take it for the user's wish
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     config.addinivalue_line("markers", "both: runs on SQLite and on PostgreSQL")
     config.addinivalue_line("markers", "sqlite: of a module that runs on both, only on SQLite")
 

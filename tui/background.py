@@ -116,6 +116,8 @@ class Background:
             await database.open()
             if self.settings.desk.watches:
                 await import_module("store.mentions").sync_watches(database, self.settings.desk.watches)
+            # From before the first screen reads: what changes between its look and ours is not to be missed.
+            sequence = await import_module("store.changes").newest(database)
         except EarfulError as error:
             self._opened.set_exception(error)
             self._opened.exception()  # looked at: `database()` may never be called
@@ -124,7 +126,7 @@ class Background:
             return
         self._opened.set_result(database)
         self._post(StoreOpened())
-        self._spawn(self._watch(database))
+        self._spawn(self._watch(database, sequence))
         self._spawn(self.attending.run(self.database, self._stop))
         if self.settings.desk.worker == "embedded":
             self._spawn(self._work(database))
@@ -176,18 +178,15 @@ class Background:
                 self._tell(worker="elsewhere" if holder else "nobody", holder=holder)
             await self._pause(TAKE_OVER_SECONDS)
 
-    async def _watch(self, database: Database) -> None:
-        """Say what changed, and how things stand, about a second after it did; also that the store is away, and that
-        it is there again."""
-        changes = await asyncio.to_thread(import_module, "store.changes")
-        sequence, seen, looks = None, None, 0
+    async def _watch(self, database: Database, sequence: Mark) -> None:
+        """Say what changed since, and how things stand, about a second after it did; also that the store is away, and
+        that it is there again."""
+        seen, looks = None, 0
         while not self._stop.is_set():
             self.read_again()
             pulse = database.pulse()
             if pulse != seen or looks % LOOK_ANYWAY == 0 or self.pulse.away:
                 try:
-                    if sequence is None:
-                        sequence = await changes.newest(database)
                     sequence = await self._look(database, sequence, looks)
                     seen = pulse
                 except StoreError as error:

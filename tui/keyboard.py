@@ -93,8 +93,9 @@ class Keyboard:
         if isinstance(self.app.screen.focused, Input | TextArea):
             await self._type(self.app.screen.focused, event)
             return
-        if event.is_printable and monotonic() - self._typed_at < QUIET_SECONDS and self._still_typed(event):
-            self._typed_at = monotonic() if self._until_rest else self._typed_at
+        # By when it was struck: a slow answer to what was typed must not make commands of the rest of it.
+        if event.is_printable and event.time - self._typed_at < QUIET_SECONDS and self._still_typed(event):
+            self._typed_at = max(self._typed_at, event.time) if self._until_rest else self._typed_at
             return
         self._until_rest = False
         active = self.app.screen.active_bindings
@@ -121,7 +122,7 @@ class Keyboard:
     async def _type(self, field: Input | TextArea, event: events.Key) -> None:
         """A key for a text field. One that it has from the registry is an action, and what follows waits for it."""
         first, self._field, letter = self._field is not field, field, event.character or ""
-        self._typed_at, self._spelling = monotonic(), "" if event.key == "escape" else None
+        self._typed_at, self._spelling = event.time, "" if event.key == "escape" else None
         if first and isinstance(self.app.screen, PickScreen) and (label := self.app.screen.choose(letter)):
             # What comes now is a command, unless it goes on spelling what was chosen; it waits for who asked.
             self._spelling = label.removeprefix(letter) if label.startswith(letter) else ""

@@ -79,7 +79,7 @@ class Harness:
         self._house = [int(port) for port in house.line().split()] if house else []
         self._ended: int | None = None
 
-    def live(self, *, kill: str = "", after: float | None = None, seconds: float = 10.0, clock: float = 0.0) -> Life:
+    def live(self, *, kill: str = "", after: float | None = None, seconds: float = 60.0, clock: float = 0.0) -> Life:
         """One worker: killed at a named point (`kill`), so long after its loop began (`after`), or by nobody. `clock`:
         seconds that the wall clock jumps by meanwhile."""
         pid = self.begin(kill=kill, seconds=seconds, clock=clock)
@@ -89,7 +89,7 @@ class Harness:
                 os.kill(pid, signal.SIGKILL)
         return self.end()
 
-    def begin(self, *, kill: str = "", seconds: float = 10.0, clock: float = 0.0) -> int:
+    def begin(self, *, kill: str = "", seconds: float = 60.0, clock: float = 0.0) -> int:
         """The pid of a worker whose loop has begun; 0 where it was dead before."""
         order = {"folder": str(self.folder), "port": self._port, "what": self._what, "hand": self._hand}
         order |= {"store": self.store, "house": self._house, "clock": clock}

@@ -84,9 +84,12 @@ async def live(order: dict[str, Any]) -> None:
         while time() < min(end, rests) and not running.done():
             rests = end if await busy(db, order["what"]) else min(rests, time() + quiet)
             await asyncio.sleep(0.05)
+        cut_short = time() >= end
         stop.set()
         await running
     await db.close()
+    if cut_short:  # what is left undone then is no fault of the worker's, and no proof either
+        raise TimeoutError(f"not at rest within {order['seconds']} s")
 
 
 async def busy(db: Database, what: str) -> bool:

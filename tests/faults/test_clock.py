@@ -69,7 +69,7 @@ def test_an_answer_whose_answer_was_lost_is_not_looked_for_too_early_nor_sent_tw
     held(tmp_path, -60.0)
     with network(tmp_path, "reset_after", f"skew={jump if jump < 0 else 0}") as social:
         harness = Harness(tmp_path, nursery, social, what="send")
-        harness.live(clock=jump, seconds=60)
+        harness.live(clock=jump)
     assert len(harness.posts()) == 2
     assert sending_faults(harness) == []
 
@@ -79,7 +79,7 @@ def test_what_was_held_by_a_clock_that_was_put_back_is_sent(tmp_path: Path, nurs
     with network(tmp_path, "ok") as social:
         harness = Harness(tmp_path, nursery, social, what="send")
         began = time.monotonic()
-        harness.live(seconds=60)
+        harness.live()
     assert time.monotonic() - began > WINDOW - 0.5
     assert sending_faults(harness) == []
     assert len(harness.posts()) == 2
@@ -90,8 +90,8 @@ def test_no_poll_is_missed_and_none_lands_twice(tmp_path: Path, nursery: Process
     """The second life is by the right clock again: after a day forward it finds that it polled tomorrow."""
     with network(tmp_path) as social:
         harness = Harness(tmp_path, nursery, social, what="poll")
-        harness.live(clock=jump, seconds=60)
-        harness.live(seconds=60)
+        harness.live(clock=jump)
+        harness.live()
     assert intake_faults(harness, POSTS) == []
     for next_poll_at, at in harness.rows("SELECT next_poll_at, (SELECT max(started_at) FROM poll) FROM cursor"):
         assert next_poll_at - at < 1.5 * HOUR * 1_000_000

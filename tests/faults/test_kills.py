@@ -24,11 +24,12 @@ from tests.faults.harness import Harness, Process, forwarding_faults, intake_fau
 from tests.faults.server import POSTS, SOURCE
 
 KILLS = int(os.environ.get("EARFUL_KILLS", "12"))
+LONG = 60 + 4 * KILLS  # seconds for the last life, which settles what the others left: it ends when it has
 SENDING = ("send_before_claim", "send_claimed", "send_in_post", "send_after_post", "send_recorded")
 COMMITTING = ("before_commit", "after_commit")
 POLLING = ("poll_fetched", "after_insert")
 
-pytestmark = pytest.mark.timeout(60 + 5 * KILLS)
+pytestmark = pytest.mark.timeout(60 + 2 * LONG)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ async def test_answers_survive_kills_at_random_moments(tmp_path: Path, nursery: 
         for longest in (1.0, 2.0, 4.0):  # a slow machine has hardly begun after half a second
             if not harness.rows(f"SELECT 1 FROM attempt WHERE {hit} AND detail LIKE '%ended%'"):
                 lives += harness.random_lives(KILLS // 3, seed, longest)
-        harness.live(seconds=60 + KILLS)
+        harness.live(seconds=LONG)
     assert sum(life.killed for life in lives) >= KILLS / 2  # a quick life may end before its shot
     assert harness.rows(f"SELECT 1 FROM attempt WHERE {hit} AND detail LIKE '%ended%'")
     assert sending_faults(harness) == []
@@ -93,7 +94,7 @@ def test_forwards_survive_kills_at_random_moments(tmp_path: Path, nursery: Proce
     with network(tmp_path, 31, "ignores") as social, Process("tests.faults.house", str(tmp_path), "31") as house:
         harness = Harness(tmp_path, nursery, social, what="send", house=house)
         lives = harness.random_lives(KILLS, 31, 0.4)
-        harness.live(seconds=60 + KILLS)
+        harness.live(seconds=LONG)
     assert sum(life.killed for life in lives) >= KILLS / 2
     assert forwarding_faults(harness) == []
     assert Counter(harness.rows("SELECT 1 FROM delivery WHERE state = 'sent'")).total() > KILLS
@@ -146,7 +147,7 @@ async def test_a_network_that_always_does_the_same(
     await replies(tmp_path, 3)
     with network(tmp_path, 9, "ignores", *outcomes) as social:
         harness = Harness(tmp_path, nursery, social, what="send")
-        harness.live(seconds=30)
+        harness.live()
     assert sending_faults(harness) == []
     assert set(harness.rows("SELECT state, attempts FROM delivery")) == {(state, attempts)}
     assert len(harness.posts()) == 3 * posted
@@ -184,7 +185,7 @@ def test_posts_survive_kills_at_random_moments(tmp_path: Path, nursery: Process)
     with network(tmp_path, 21, "ignores") as social:
         harness = Harness(tmp_path, nursery, social, what="poll")
         lives = harness.random_lives(KILLS, 21, 0.3)
-        harness.live(seconds=60 + KILLS)
+        harness.live(seconds=LONG)
     assert sum(life.killed for life in lives) >= KILLS / 2
     assert intake_faults(harness, POSTS) == []
 
@@ -194,7 +195,7 @@ def test_posts_survive_a_kill_at_every_point(tmp_path: Path, nursery: Process, p
     with network(tmp_path, 22, "ignores") as social:
         harness = Harness(tmp_path, nursery, social, what="poll")
         lives = [harness.live(kill=f"{point}:{n}") for n in (3, 5, 4)]
-        harness.live(seconds=60 + KILLS)
+        harness.live(seconds=LONG)
     assert all(life.killed for life in lives)
     assert intake_faults(harness, POSTS) == []
 
@@ -203,5 +204,5 @@ def test_the_harness_catches_a_poller_that_moves_its_cursor_first(tmp_path: Path
     with network(tmp_path, 23, "ignores") as social:
         harness = Harness(tmp_path, nursery, social, what="poll", hand="cursor_first")
         assert harness.live(kill="poll_between:2").killed
-        harness.live(seconds=60 + KILLS)
+        harness.live(seconds=LONG)
     assert intake_faults(harness, POSTS) != []

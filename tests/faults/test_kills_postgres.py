@@ -14,10 +14,10 @@ from store.domain.clock import utcnow
 from tests.factories import land, read_mention
 from tests.faults.harness import Harness, Process, intake_faults, sending_faults
 from tests.faults.server import POSTS
-from tests.faults.test_kills import KILLS, network
+from tests.faults.test_kills import KILLS, LONG, network
 from tests.postgres import Server
 
-pytestmark = pytest.mark.timeout(60 + 10 * KILLS)
+pytestmark = pytest.mark.timeout(60 + 2 * LONG)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ async def test_answers_survive_kills_at_random_moments(tmp_path: Path, nursery: 
     with network(tmp_path, 21, "ignores") as social:
         harness = Harness(tmp_path, nursery, social, what="send", store=store)
         lives = harness.random_lives(KILLS, 21, 0.5)
-        harness.live(seconds=60 + KILLS)
+        harness.live(seconds=LONG)
     assert sum(life.killed for life in lives) >= KILLS / 2
     assert sending_faults(harness) == []
 
@@ -54,6 +54,6 @@ async def test_mentions_survive_kills_at_random_moments(tmp_path: Path, nursery:
     with network(tmp_path, 22, "honours") as social:
         harness = Harness(tmp_path, nursery, social, what="poll", store=store)
         lives = harness.random_lives(KILLS, 22, 0.3)
-        harness.live(seconds=60)
+        harness.live(seconds=LONG)
     assert sum(life.killed for life in lives) >= KILLS / 2
     assert intake_faults(harness, POSTS) == []

@@ -8,27 +8,36 @@ import tracemalloc
 from collections import Counter
 from datetime import timedelta
 
+import pytest
+
 from sources.poller import Poller
 from store import ledger
 from store.database import Database
 from tests.sources.many import Many
 
-SOURCES, EVERY, ROUNDS = 40, timedelta(seconds=2), 8
+SOURCES, EVERY, ROUNDS = 40, timedelta(seconds=2), 6
 GROWTH = 4_000_000  # bytes; the ledger's own cache and the interpreter's habits are within
 
 
+@pytest.mark.timeout(600)
 async def test_forty_sources_of_every_type(db: Database) -> None:
     with Many(SOURCES, EVERY) as many:
-        stop = asyncio.Event()
-        poller = Poller(db, many.sources, many.intake(db), lambda line: None)
+        stop, told = asyncio.Event(), Counter[str]()
+        poller = Poller(db, many.sources, many.intake(db), lambda line: told.update([line.source]))
+
+        async def polled(times: int) -> None:
+            wanted = {source: told[source] + times for source in many.sources}
+            while any(told[source] < number for source, number in wanted.items()):
+                await asyncio.sleep(0.1)
+
         running = asyncio.create_task(poller.run(stop))
         try:
-            await asyncio.sleep(EVERY.total_seconds() * ROUNDS / 2)  # first contact has more to read
+            await polled(ROUNDS // 2)  # first contact has more to read
             tracemalloc.start()
-            await asyncio.sleep(EVERY.total_seconds() * ROUNDS / 2)
+            await polled(ROUNDS // 2)
             gc.collect()
             before, _ = tracemalloc.get_traced_memory()
-            await asyncio.sleep(EVERY.total_seconds() * ROUNDS)
+            await polled(ROUNDS)
             gc.collect()
             after, _ = tracemalloc.get_traced_memory()
         finally:

@@ -205,19 +205,19 @@ def test_a_watch_that_does_not_parse_is_named():
 async def test_a_long_page_does_not_hold_up_the_loop(db: Database):
     intake, html = Intake(db, desk()), "<p>acme cloud is slow today and nobody at support answers</p>" * 40
     await take(db, intake, new_mention(html=html))  # what is loaded lazily is loaded
-    pauses, began = [0.0], time.perf_counter()
+    pauses, began = [0.0], time.process_time()
 
     async def heart() -> None:
         while True:
-            before = time.perf_counter()
+            before = time.process_time()
             await asyncio.sleep(0.001)
-            pauses.append(time.perf_counter() - before)
+            pauses.append(time.process_time() - before)
 
     beating = asyncio.create_task(heart())
     line = await take(db, intake, *(new_mention("", html=html, author=f"a{n}") for n in range(150)))
     beating.cancel()
     assert line.new == 150
-    assert max(pauses) < (time.perf_counter() - began) / 3
+    assert max(pauses) < (time.process_time() - began) / 3
 
 
 @pytest.mark.parametrize("after", [0.0, 0.005, 0.02, 0.05, 0.1, 0.2])

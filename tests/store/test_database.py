@@ -89,8 +89,8 @@ async def test_a_cancelled_caller_neither_loses_its_work_nor_leaves_it_open(coun
     await asyncio.gather(begun, return_exceptions=True)
 
     other = Database(counter.place)
-    await asyncio.wait_for(other.open(), 2)
-    await asyncio.wait_for(other.write(count_one), 2)
+    await asyncio.wait_for(other.open(), 60)
+    await asyncio.wait_for(other.write(count_one), 60)
     await other.close()
 
     before_it_ran = begun.cancelled() and delay == 0.0

@@ -147,6 +147,19 @@ async def test_answers_of_a_case_leave_in_their_order(db: Database) -> None:
     assert await due() == [three]
 
 
+async def test_whether_one_arrived_is_looked_for_though_an_older_one_is_sent_again(db: Database) -> None:
+    (case_id,) = await open_cases(db)
+    one, two = [await reply(db, case_id, text, text) for text in ("one", "two")]
+    await outbox.release_held(db, now=LATER)
+    await walk(db, one, SENDING, FAILED)
+    await walk(db, two, SENDING, UNKNOWN)
+    await walk(db, one, QUEUED, SENDING, UNKNOWN, PERSON)
+    assert [each.id for each in await outbox.due(db, now=LATER)] == [two]
+    assert await outbox.next_due_at(db) is not None
+    await walk(db, two, QUEUED)
+    assert await outbox.due(db, now=LATER) == [], "it leaves in its turn"
+
+
 async def test_an_answer_in_doubt_does_not_hold_up_an_escalation(db: Database) -> None:
     (case_id,) = await open_cases(db)
     await walk(db, await reply(db, case_id), QUEUED, SENDING, UNKNOWN, PERSON)

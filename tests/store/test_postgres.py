@@ -96,7 +96,7 @@ async def test_a_change_that_is_committed_late_is_not_missed(db: Database) -> No
 
 async def test_listening_goes_on_when_the_server_broke_it_off(db: Database, postgres: Server) -> None:
     async def changed(seen: object) -> object:
-        for _ in range(500):
+        for _ in range(6_000):
             if (now := db.pulse()) != seen:
                 return now
             await asyncio.sleep(0.01)
@@ -107,7 +107,7 @@ async def test_listening_goes_on_when_the_server_broke_it_off(db: Database, post
     heard = await changed(heard)
     postgres.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'earful listen%'")
     heard = await changed(heard)
-    for _ in range(300):
+    for _ in range(3_000):
         if postgres.run(
             "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'earful listen%' AND wait_event = 'ClientRead'"
         ):

@@ -25,7 +25,7 @@ from store.domain.poll import PollLine
 from tests.factories import NOW, land
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 60
+SECONDS = 100
 
 
 class Result:

@@ -16,7 +16,7 @@ from store.database import Database
 from store.domain.case import CaseDetail
 from store.domain.delivery import Delivery
 from store.domain.desk import SourceConfig
-from tests.tui.test_inbox import DESK, rows, until
+from tests.tui.test_inbox import DESK, rows, strike, until
 from tui.keyboard import QUIET_SECONDS
 from tui.screens.case import CaseScreen
 from tui.shell import Earful
@@ -55,7 +55,7 @@ async def whole(path: Path) -> CaseDetail:
 
 async def press(pilot: Pilot[int], *keys: str) -> None:
     """Strike keys and wait until what they began is done, or asks."""
-    await pilot.press(*keys)
+    await strike(pilot, *keys)
     app = pilot.app
     assert isinstance(app, Earful)
     await until(pilot, lambda: app.keyboard.idle or isinstance(app.screen, ModalScreen))

@@ -107,7 +107,7 @@ class Terminal:
             pass
         return self.written[start:]
 
-    def wait(self, shows: str | Callable[[str], bool], seconds: float = 30) -> str:
+    def wait(self, shows: str | Callable[[str], bool], seconds: float = 60) -> str:
         """Until the screen shows it. Fails with the screen as it is."""
         there = (lambda text: shows in text) if isinstance(shows, str) else shows
         until = time.monotonic() + seconds
@@ -117,7 +117,7 @@ class Terminal:
                 raise AssertionError(f"never showed {shows!r}:\n{self.text}\n{self.written[-2000:]!r}")
         return self.text
 
-    def ended(self, seconds: float) -> int | None:
+    def ended(self, seconds: float = 60) -> int | None:
         """The exit code (negative: a signal), or None where it still runs after so many seconds."""
         until = time.monotonic() + seconds
         while self.status is None and time.monotonic() < until:

@@ -148,7 +148,7 @@ def test_a_reader_that_leaves_early_is_no_error(earful: Earful) -> None:
     assert process.stderr is not None
     process.stdout.readline()
     process.stdout.close()
-    assert process.wait(30) in (0, 141)
+    assert process.wait(60) in (0, 141)
     assert process.stderr.read() == b""
     process.stderr.close()
 
@@ -243,7 +243,7 @@ def test_colour_is_for_terminals_that_want_it(earful: Earful) -> None:
         except OSError:
             pass  # the other end is closed
         os.close(ours)
-        process.wait(30)
+        process.wait(60)
         return seen.replace(b"\r\n", b"\n")
 
     coloured, plain = on_a_terminal(TERM="xterm"), on_a_terminal(TERM="xterm", NO_COLOR="1")

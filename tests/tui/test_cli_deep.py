@@ -73,7 +73,7 @@ def test_ctrl_c_leaves_the_rest_to_the_worker(earful: Earful) -> None:
     while b"deep reading" not in (line := running.stderr.readline()):
         assert line, "it ended before it could be interrupted"
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=20)
+    out, err = running.communicate(timeout=60)
     assert running.returncode == 0, err
     assert out.startswith(b"600 read: 600 new")
     assert b"the rest is left to the worker" in err

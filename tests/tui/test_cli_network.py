@@ -216,8 +216,8 @@ def test_a_worker_polls_until_it_is_told_to_stop(earful: Earful, name: signal.Si
             pass
         process.send_signal(name)
         begun = time.monotonic()
-        assert process.wait(10) == 0
-        assert time.monotonic() - begun < 1.5
+        assert process.wait(60) == 0
+        assert time.monotonic() - begun < 15
         rest = process.stderr.read()
         assert b"stopped" in rest
         assert b"Traceback" not in rest
@@ -231,8 +231,8 @@ def test_a_worker_stops_though_a_server_is_silent(earful: Earful, server: Server
             time.sleep(0.05)
         process.terminate()
         begun = time.monotonic()
-        assert process.wait(10) == 0
-        assert time.monotonic() - begun < 1.5
+        assert process.wait(60) == 0
+        assert time.monotonic() - begun < 15
 
 
 def test_one_worker_a_store(earful: Earful) -> None:
@@ -243,7 +243,7 @@ def test_one_worker_a_store(earful: Earful) -> None:
         assert str(process.pid) in earful("doctor").data
         assert earful("poll", "--once").code == 0  # asks the one that polls
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def test_a_worker_sends_what_another_process_waits_for(earful: Earful, server: Server) -> None:
@@ -251,14 +251,14 @@ def test_a_worker_sends_what_another_process_waits_for(earful: Earful, server: S
     with worker(earful, "--json") as process:
         assert earful("reply", number, "--text", "hi", "--now", "--wait", "--json").record["state"] == "sent"
         process.terminate()
-        data, _ = process.communicate(timeout=10)
+        data, _ = process.communicate(timeout=60)
     assert len(server.at("/api/v1/statuses")) == 1
     events = [json.loads(line) for line in data.splitlines()]
     assert [event["state"] for event in events if "state" in event][-1] == "sent"
 
 
 def test_a_worker_for_a_while(earful: Earful) -> None:
-    result = earful("worker", "--for", "2s", "--quiet")
+    result = earful("worker", "--for", "5s", "--quiet")
     assert (result.code, result.narration) == (0, "")
     assert len(earful("inbox", "--json").records) == 2
     assert earful("worker", "--once", "--quiet").code == 0
@@ -317,7 +317,7 @@ def test_a_worker_takes_up_a_changed_configuration(earful: Earful) -> None:
                 break
         assert "globex is down" in earful("inbox", "--json").data
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_source_without_a_question_says_so(earful: Earful, server: Server) -> None:

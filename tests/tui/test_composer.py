@@ -23,12 +23,13 @@ from tests.factories import land, read_mention
 from tests.hostile import PAYLOADS, harm_in
 from tests.servers import Reply, Seen, Server, json_reply
 from tests.tui.desk import CAN_ANSWER, deliveries, go_on, place, press, reader, store, thread, whole
-from tests.tui.test_inbox import DESK, rows, running, said, seed, until
+from tests.tui.test_inbox import DESK, rows, running, said, seed, strike_at_once, until
 from tui.keyboard import QUIET_SECONDS
 from tui.modals.confirm import ConfirmScreen
 from tui.modals.review import ReviewScreen
 from tui.screens.case import CaseScreen
 from tui.shell import Earful
+from tui.widgets.composer import KEEP_SECONDS
 
 
 @pytest.fixture
@@ -60,7 +61,8 @@ async def test_an_answer_by_keys_is_held_and_u_brings_it_back_to_be_written(path
             "author0",
             "seed-0",
         )
-        await until(pilot, lambda: "u recalls" in place(app))
+        await until(pilot, lambda: app.background.pulse.held == 1)
+        assert "u recalls" in place(app)
         assert (await rows(path))[0].status is CaseStatus.WAITING
         await press(pilot, "u")
         assert reader(app).composer.text == "we look into it"
@@ -93,11 +95,12 @@ async def test_a_draft_outlives_the_screen_and_the_program(path: Path) -> None:
     assert await deliveries(path) == []
 
 
-async def test_it_is_in_the_store_a_second_after_the_last_key(path: Path) -> None:
+async def test_it_is_in_the_store_a_moment_after_the_last_key(path: Path) -> None:
+    assert KEEP_SECONDS < 1
     await seed(path, ["it is down"])
-    async with answering(path) as (_, pilot):
+    async with answering(path) as (app, pilot):
         await press(pilot, "r", *"half")
-        await pilot.pause(0.9)
+        await until(pilot, lambda: "draft kept" in str(reader(app).composer._foot.content))
         async with store(path) as database:
             (draft,) = await drafts.of_agent(database, "ana")
         assert draft.text == "half"
@@ -254,7 +257,9 @@ async def test_a_chord_that_is_struck_while_writing_does_nothing_to_the_case(pat
 async def test_where_nobody_can_answer_the_page_is_named_and_notes_still_work(path: Path) -> None:
     await seed(path, ["it is down"])
     async with running(path, desk=replace(DESK, sources=())) as (app, pilot):
-        await press(pilot, "r", *"see and dismiss")  # an answer typed before the refusal is read does nothing
+        # An answer typed before the refusal is read does nothing.
+        await strike_at_once(pilot, "r", *"seeanddismiss")
+        await until(pilot, lambda: app.keyboard.idle)
         assert "nothing can be sent there" in said(app)
         assert not reader(app).composer.is_open
         assert not isinstance(app.screen, ModalScreen)
@@ -306,7 +311,7 @@ async def test_too_long_is_counted_as_the_network_counts_and_refused(
             assert composer.length.over == 0
             await pilot.press("f")
             await until(pilot, lambda: composer.length is not None and composer.length.over == 1)
-            assert "1 too many" in str(composer._foot.content)
+            await until(pilot, lambda: "1 too many" in str(composer._foot.content))
             await go_on(pilot)
             assert not isinstance(app.screen, ReviewScreen)
             await pilot.press("backspace")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from store.domain.case import CaseStatus, InboxRow, Priority
 from store.domain.delivery import DeliveryState
 from store.domain.desk import Department, Desk
 from store.domain.mention import NewAuthor
+from store.engines.sqlite import sqlite3
 from tests import factories
 from tests.hostile import PAYLOADS, harm_in
 from tui.keyboard import QUIET_SECONDS
@@ -65,7 +66,7 @@ async def running(
         yield app, pilot
 
 
-async def until(pilot: Pilot[int], there: Callable[[], bool], seconds: float = 20) -> None:
+async def until(pilot: Pilot[int], there: Callable[[], bool], seconds: float = 60) -> None:
     deadline = asyncio.get_running_loop().time() + seconds
     while not there():
         assert asyncio.get_running_loop().time() < deadline, "never happened"
@@ -73,9 +74,23 @@ async def until(pilot: Pilot[int], there: Callable[[], bool], seconds: float = 2
     await pilot.pause()
 
 
+async def strike(pilot: Pilot[int], *keys: str) -> None:
+    """Strike keys one after the other, and let what they say reach who hears it, from widget to widget."""
+    await pilot.press(*keys)
+    for _ in range(3):
+        await pilot.pause(0)
+
+
+async def strike_at_once(pilot: Pilot[int], *keys: str) -> None:
+    """Strike keys faster than anything can be done about them, whatever the machine."""
+    for key in keys:
+        pilot.app.simulate_key(key)
+    await pilot.pause()
+
+
 async def press(pilot: Pilot[int], *keys: str) -> None:
     """Strike keys and wait until what they began is done."""
-    await pilot.press(*keys)
+    await strike(pilot, *keys)
     app = pilot.app
     assert isinstance(app, Earful)
     await until(pilot, lambda: app.keyboard.idle or len(app.screen_stack) > 1)
@@ -207,9 +222,7 @@ async def test_done_goes_on_to_the_next_and_undo_brings_it_back(path: Path) -> N
 async def test_keys_struck_faster_than_the_store_meet_the_next_case(path: Path) -> None:
     await seed(path, [f"words {n}" for n in range(6)])
     async with running(path) as (app, pilot):
-        for key in ("e", "e", "j", "e"):
-            app.simulate_key(key)
-        await pilot.pause()
+        await strike_at_once(pilot, "e", "e", "j", "e")
         await until(pilot, lambda: app.keyboard.idle and len(app.inbox.listing) == 3)
         finished = [row.text for row in await rows(path) if row.status is CaseStatus.DONE]
         assert finished == ["words 0", "words 1", "words 3"]
@@ -219,9 +232,7 @@ async def test_keys_struck_before_the_first_frame_are_not_lost(path: Path) -> No
     await seed(path, [f"words {n}" for n in range(5)])
     app = Earful(Settings(DESK, None, path, "ana"))
     async with app.run_test(size=(80, 24)) as pilot:
-        for key in ("j", "j", "e", "j"):
-            app.simulate_key(key)
-        await pilot.pause()
+        await strike_at_once(pilot, "j", "j", "e", "j")
         await until(pilot, lambda: app.keyboard.idle and len(app.inbox.listing) == 4)
         assert current(app).text == "words 4"
         assert [row.text for row in await rows(path) if row.status is CaseStatus.DONE] == ["words 2"]
@@ -230,9 +241,7 @@ async def test_keys_struck_before_the_first_frame_are_not_lost(path: Path) -> No
 async def test_what_is_typed_ahead_of_a_picker_goes_into_the_picker(path: Path) -> None:
     await seed(path, ["one", "two"])
     async with running(path) as (app, pilot):
-        for key in ("a", "b", "e", "a", "enter"):  # b and e would snooze and finish
-            app.simulate_key(key)
-        await pilot.pause()
+        await strike_at_once(pilot, "a", "b", "e", "a", "enter")  # b and e would snooze and finish
         await until(pilot, lambda: app.keyboard.idle and len(app.screen_stack) == 1)
         found = await rows(path)
         assert [row.assignee for row in found] == ["bea", None]
@@ -243,14 +252,10 @@ async def test_keys_behind_one_that_chose_at_once_are_commands_and_wait_for_what
     await seed(path, ["one", "two", "three"])
     async with running(path) as (app, pilot):
         before = [row.sentiment for row in await rows(path)]
-        for key in ("S", "+", "j", "S", "-"):
-            app.simulate_key(key)
-        await pilot.pause()
+        await strike_at_once(pilot, "S", "+", "j", "S", "-")
         await until(pilot, lambda: app.keyboard.idle and len(app.screen_stack) == 1)
         assert [row.sentiment for row in await rows(path)] == ["positive", "negative", before[2]]
-        for key in ("S", "escape", "j", "e"):
-            app.simulate_key(key)
-        await pilot.pause()
+        await strike_at_once(pilot, "S", "escape", "j", "e")
         await until(pilot, lambda: app.keyboard.idle and len(app.screen_stack) == 1)
         assert [row.text for row in await rows(path) if row.status is CaseStatus.DONE] == ["three"]
 
@@ -258,20 +263,29 @@ async def test_keys_behind_one_that_chose_at_once_are_commands_and_wait_for_what
 async def test_whoever_spells_out_what_one_letter_chose_gives_no_commands(path: Path) -> None:
     await seed(path, ["one", "two", "three"])
     async with running(path) as (app, pilot):
-        for key in ("s", *"done", "j", "e"):
-            app.simulate_key(key)
-        await pilot.pause()
+        await strike_at_once(pilot, "s", *"done", "j", "e")
         await until(pilot, lambda: app.keyboard.idle and len(app.screen_stack) == 1)
         found = await rows(path)
         assert sorted(row.text for row in found if row.status is CaseStatus.DONE) == ["one", "three"]
 
 
+async def test_nor_does_a_slow_store_make_commands_of_the_rest(path: Path) -> None:
+    await seed(path, ["one", "two", "three"])
+    async with running(path) as (app, pilot):
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await strike_at_once(pilot, "s", *"done")
+            await pilot.pause(2 * QUIET_SECONDS)
+            other.execute("ROLLBACK")
+        await until(pilot, lambda: app.keyboard.idle and len(app.screen_stack) == 1)
+        assert [row.text for row in await rows(path) if row.status is CaseStatus.DONE] == ["one"]
+
+
 async def test_keys_right_after_a_text_field_are_no_commands(path: Path) -> None:
     await seed(path, ["one", "two"])
     async with running(path) as (app, pilot):
-        await pilot.press("/", "t", "w", "o", "enter")
-        await pilot.press("e")
-        await until(pilot, lambda: app.keyboard.idle)
+        await strike_at_once(pilot, "slash", *"two", "enter", "e")
+        await until(pilot, lambda: app.keyboard.idle and len(app.inbox.listing) == 1)
         assert all(row.status is CaseStatus.NEW for row in await rows(path))
         await pilot.pause(QUIET_SECONDS)
         await press(pilot, "e")
@@ -533,6 +547,7 @@ async def test_a_large_view_is_loaded_as_far_as_it_is_read(path: Path) -> None:
         assert len(app.inbox.listing) == 500
         assert "1/1,300" in status(app)
         await press(pilot, "G")
+        await until(pilot, lambda: app.inbox.listing.row(app.inbox.listing.cursor) is not None)
         assert current(app).text == "words number 1299"
         assert "1,300/1,300" in status(app)
 

@@ -172,7 +172,7 @@ def test_a_failed_action_and_a_stopped_worker_are_told(tmp_path: Path) -> None:
     earful("backup", "a.db")
     assert earful("restore", "a.db").code == 1
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(20) == 0
+    assert worker.wait(60) == 0
     told = events(earful)
     assert [(line["event"], line.get("action")) for line in told] == [
         ("start", None), ("failed", "restore"), ("stop", None),

@@ -45,18 +45,18 @@ async def test_a_screen_says_so_and_goes_on_by_itself_and_the_draft_is_kept(serv
         await press(pilot, "r", *"we look")
         server.stop()
         await press(pilot, *" into it")
-        await until(pilot, lambda: app.background.pulse.away, seconds=30)
+        await until(pilot, lambda: app.background.pulse.away)
         assert "store away" in status(app)
-        await until(pilot, lambda: app.background.pulse.worker == "worker waits for the store", seconds=30)
+        await until(pilot, lambda: app.background.pulse.worker == "worker waits for the store")
         assert reader(app).composer.text.endswith("we look into it")
 
         server.start()
-        await until(pilot, lambda: not app.background.pulse.away, seconds=30)
-        await until(pilot, lambda: app.background.pulse.worker == "working", seconds=30)
+        await until(pilot, lambda: not app.background.pulse.away)
+        await until(pilot, lambda: app.background.pulse.worker == "working")
         assert "store away" not in status(app)
         other = Database(where)
         await other.open()
-        for _ in range(200):
+        for _ in range(1_000):
             if kept := await drafts.of_agent(other, "ana"):
                 break
             await pilot.pause(0.05)
@@ -75,7 +75,7 @@ def test_a_worker_waits_for_it_and_the_command_line_says_one_line(server: Server
     listening.start()
 
     def hears(words: str) -> None:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while not any(words in line for line in said):
             assert time.monotonic() < until, said
             time.sleep(0.05)
@@ -92,5 +92,5 @@ def test_a_worker_waits_for_it_and_the_command_line_says_one_line(server: Server
     assert held.code == 1
     assert f"process {worker.pid}" in held.narration
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(30) == 0
+    assert worker.wait(60) == 0
     listening.join()

@@ -68,6 +68,7 @@ async def test_a_query_is_tried_on_the_past_saved_and_lands(path: Path) -> None:
         assert "acmecloud is slow today" in shown
         assert len(await rows(path)) == 2  # trying changes nothing
         await press(pilot, "enter")
+        await pilot.pause(QUIET_SECONDS)
         await press(pilot, "p")
         await until(pilot, lambda: "1 post landed" in said(app))
         assert len(await rows(path)) == 3

@@ -46,14 +46,19 @@ def outbox_words(pulse: Pulse) -> str:
     return ", ".join(f"{count} {word}" for count, word in counts if count)
 
 
+def _joined(*facts: str) -> str:
+    return SEPARATOR.join(fact for fact in facts if fact)
+
+
 def _alike(one: str, other: str) -> int:
     """How many characters both begin with."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 class StatusLine(Widget):
-    """Where we are at the left, how things stand at the right. Where both do not fit, what ails is cut first, then the
-    left: it may name a key that is good for seconds only. Only what differs is drawn."""
+    """Where we are at the left, how things stand at the right. Where both do not fit, what ails is cut first; then who
+    we are goes, and who sends, where that makes room for the left: it may name a key that is good for seconds only.
+    Only what differs is drawn."""
 
     DEFAULT_CSS = """
     StatusLine { height: 1; background: $panel; color: $foreground; }
@@ -92,11 +97,14 @@ class StatusLine(Widget):
         width = self.size.width
         out = outbox_words(self.pulse)
         loud = f"{MARK}{AWAY}" if self.pulse.away else _loud(self.pulse.ailing)
-        calm = (f"→ {out}" if out else "", "" if self.pulse.away else _worker(self.pulse), self.agent)
-        rest = SEPARATOR.join(fact for fact in calm if fact)
+        calm = [f"→ {out}" if out else "", "" if self.pulse.away else _worker(self.pulse), self.agent]
         room = max(width // 3, width - cell_len(self.place) - 3)
+        least = min(LOUD_CELLS, cell_len(loud))
+        fewer = (_joined(*calm[:number]) for number in (3, 2, 1))
+        fits = (some for some in fewer if cell_len(some) + (least and least + len(SEPARATOR)) <= room)
+        rest = next(fits, _joined(*calm))
         loud = clip(loud, max(LOUD_CELLS, room - cell_len(rest) - len(SEPARATOR)))
-        right = clip(SEPARATOR.join(fact for fact in (loud, rest) if fact), max(10, width - 24))
+        right = clip(_joined(loud, rest), max(10, width - 24))
         left = clip(f" {self.place}", max(0, width - cell_len(right) - 2))
         return left + " " * (width - cell_len(left) - cell_len(right) - 1) + right + " "
 
