@@ -59,6 +59,19 @@ class Server:
         self.run(f"CREATE DATABASE {name} TEMPLATE store STRATEGY WAL_LOG")
         return self.url(name)
 
+    def again(self, url: str) -> str:
+        """The address of a store like this one, which nobody has open."""
+        name = f"test_{os.getpid()}_{next(_numbers)}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {self.name(url)} STRATEGY WAL_LOG")
+        return self.url(name)
+
+    def leave(self, url: str) -> None:
+        """Wait until nobody has it open: a session outlives a killed program for a moment."""
+        until = time.monotonic() + 60
+        while self.run(f"SELECT 1 FROM pg_stat_activity WHERE datname = '{self.name(url)}'"):
+            assert time.monotonic() < until, "somebody stays"
+            time.sleep(0.01)
+
     def empty(self) -> str:
         """The address of a database with nothing in it."""
         name = f"test_{os.getpid()}_{next(_numbers)}"

@@ -30,7 +30,7 @@ def step_by_step() -> None:
     async def run(connection: AsyncConnection, statement: str) -> None:
         await whole(connection, statement)
         await connection.exec_driver_sql("COMMIT")
-        await connection.exec_driver_sql("BEGIN IMMEDIATE")
+        await connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.dialect.name == "sqlite" else "BEGIN")
 
     migrations.run = run
 

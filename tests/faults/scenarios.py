@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from store.database import Database
 from store.engines.sqlite import sqlite3
@@ -131,18 +130,13 @@ def read_again(shell: Shell) -> object:
 
 
 def without_her(shell: Shell) -> object:
-    words = {file.name for file in shell.home.glob("earful.db*") if holds_her(file)}
-    counted = shell.rows("SELECT count(*), count(DISTINCT author_id), sum(deleted_at IS NULL) FROM mention")
-    return words, counted, shell.rows("SELECT text FROM note"), shell.rows("SELECT count(*) FROM erased")
-
-
-def holds_her(file: Path) -> bool:
-    return HER.encode() in file.read_bytes()
+    counted = shell.rows("SELECT count(*), count(DISTINCT author_id), count(deleted_at) FROM mention")
+    return shell.holding(HER), counted, shell.rows("SELECT text FROM note"), shell.rows("SELECT count(*) FROM erased")
 
 
 def restored(shell: Shell) -> object:
     return (
-        holds_her(shell.store),
+        shell.holds(HER),
         shell.rows("SELECT id, text FROM note ORDER BY id"),
         shell.rows("SELECT count(*), count(deleted_at) FROM mention"),
         leftovers(shell),
@@ -152,7 +146,7 @@ def restored(shell: Shell) -> object:
 def she_is_back(shell: Shell) -> list[str]:
     notes = {text for (text,) in shell.rows("SELECT text FROM note")}
     found = [] if "since then" in notes or len(notes) == 1 else [f"neither the store nor the backup: {notes}"]
-    return found + (["a person who was erased is back"] if holds_her(shell.store) else [])
+    return found + (["a person who was erased is back"] if shell.holds(HER) else [])
 
 
 def backed_up(shell: Shell) -> object:

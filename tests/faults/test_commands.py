@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -37,21 +36,19 @@ def commands() -> Iterator[Process]:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_killed_command(tmp_path: Path, commands: Process, name: str) -> None:
-    assert faults(COMMANDS[name], tmp_path, commands, name) == []
+    assert faults(COMMANDS[name], Shell(tmp_path / "begun", commands), name) == []
 
 
 @pytest.mark.parametrize(("name", "hand"), [("bulk", "one_by_one"), ("backup", "in_place")])
 def test_the_harness_catches_a_command_that_is_wrong(tmp_path: Path, commands: Process, name: str, hand: str) -> None:
-    assert faults(COMMANDS[name], tmp_path, commands, name, hand=hand, kills=12) != []
+    begun = Shell(tmp_path / "begun", commands)
+    assert faults(COMMANDS[name], begun, name, hand=hand, kills=12) != []
 
 
-def faults(
-    command: Command, home: Path, commands: Process, name: str, *, hand: str = "", kills: int = KILLS
-) -> list[str]:
+def faults(command: Command, begun: Shell, name: str, *, hand: str = "", kills: int = KILLS) -> list[str]:
     """Kill it in as many ways, say it again each time. What is wrong in the first way in which anything is."""
-    begun = Shell(home / "begun", commands)
     command.set_up(begun)
-    unkilled, began = again(begun, "unkilled"), time.monotonic()
+    unkilled, began = begun.again("unkilled"), time.monotonic()
     ran = unkilled(*command.words.split(), hand=hand)
     length = time.monotonic() - began
     assert ran.code in command.fine, ran
@@ -62,7 +59,7 @@ def faults(
         *(chance.uniform(0, length) for _ in range(kills // 3)),
     ]
     for way in ways:
-        shell = again(begun, "killed")
+        shell = begun.again("killed")
         how = {"kill": way} if isinstance(way, str) else {"after": way}
         shell(*command.words.split(), hand=hand, **how)
         found = store_faults(shell.store) + command.broken(shell)
@@ -81,14 +78,6 @@ def faults(
     return []
 
 
-def again(begun: Shell, name: str) -> Shell:
-    """A home like this one."""
-    home = begun.home.with_name(name)
-    shutil.rmtree(home, ignore_errors=True)
-    shutil.copytree(begun.home, home)
-    return Shell(home, begun.commands)
-
-
 @pytest.mark.parametrize("schema", SCHEMAS, ids=lambda file: f"from {file.stem}")
 def test_a_killed_migration(tmp_path: Path, commands: Process, schema: Path) -> None:
     assert migration_faults(tmp_path, commands, schema) == []
@@ -102,14 +91,14 @@ def migration_faults(home: Path, commands: Process, schema: Path, *, hand: str =
     """Opened and killed after every statement until the store is the new one: it is the old one or the new one."""
     begun = Shell(home / "begun", commands)
     an_old_store(begun.store, schema)
-    migrated = again(begun, "migrated")
+    migrated = begun.again("migrated")
     assert migrated("inbox", "--json").code == 0
     old, new = shape(begun.store), shape(migrated.store)
     number, found = 0, {old: 0, new: 0}
     assert new != old
     while not found[new]:
         number += 1
-        shell = again(begun, "killed")
+        shell = begun.again("killed")
         assert shell("inbox", kill=f"statement:{number}", hand=hand).killed
         if shape(shell.store) not in found:
             return [f"killed at statement {number} it is neither old nor new: {shape(shell.store)}"]
