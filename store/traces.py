@@ -233,7 +233,7 @@ async def _likely(
 
 
 def _number(table: Table) -> ColumnElement[int]:
-    """What rows are counted by: a number of few rows, with an index on it; 1 for all of a table that is always small."""
+    """What rows are counted by: a number of few rows, with an index on it; 1 for all of a table that stays small."""
     return next((table.c[name] for name in ("id", "mention_id", "case_id") if name in table.c), literal(1))
 
 

@@ -49,7 +49,7 @@ class Output:
 
     def record(self, record: Mapping[str, Any]) -> None:
         """One JSON object on a line of its own."""
-        self._write(json.dumps(_cleaned(record), ensure_ascii=False, separators=(", ", ": ")))
+        self._write(json.dumps(cleaned(record), ensure_ascii=False, separators=(", ", ": ")))
 
     def row(self, *cells: Cell | str) -> None:
         """One line of cells, a space between."""
@@ -116,11 +116,12 @@ def cells_of(text: str) -> int:
     return max(0, wcswidth(text))
 
 
-def _cleaned(value: Any) -> Any:
+def cleaned(value: Any) -> Any:
+    """A record with every text in it clean."""
     if isinstance(value, str):
         return str(safe(value))
     if isinstance(value, Mapping):
-        return {str(safe(str(key))): _cleaned(item) for key, item in value.items()}
+        return {str(safe(str(key))): cleaned(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_cleaned(item) for item in value]
+        return [cleaned(item) for item in value]
     return value

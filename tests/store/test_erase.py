@@ -234,12 +234,17 @@ async def test_issues_keep_no_example_of_theirs_and_no_name_that_only_they_gave_
     ):
         await change(db, tables.issue.insert().values(phrase=f"mention {number}", label=label, **found))
         await change(db, tables.mention.update().where(tables.mention.c.id.in_(mentions)).values(issue_id=number))
-    given = ["Acme WOMBATTING is flumptious today", "oh, acme wombatting was quillfeather today!", "the invoice was lost by acme"]
+    given = [
+        "Acme WOMBATTING is flumptious today",
+        "oh, acme wombatting was quillfeather today!",
+        "the invoice was lost by acme",
+    ]
     await issue_acts.pin(db, "strange weather", phrases=["umbrella"], examples=given, agent="ana", now=NOW)
     await issue_acts.rename(db, 3, "a better name", agent="ana", now=NOW)
     await issue_acts.merge(db, 2, 1, agent="ana", now=NOW)
     await change(db, tables.cursor.update().values(last_error=f"404 Not Found: {STATUS}1"))
-    assert {"wombatting", "snorkelhat", "quillfeather", "flumptious", "zerline"} <= set(sum(left(db.place).values(), []))
+    there = {*itertools.chain(*left(db.place).values())}
+    assert there >= {"wombatting", "snorkelhat", "quillfeather", "flumptious", "zerline"}
     (gone,) = await erased(db)
     assert left(db.place) == {}
     assert gone.elsewhere >= 4

@@ -26,6 +26,7 @@ from tui.settings import Settings
 from tui.times import local
 from tui.widgets.lines import Line, Lines, text
 from tui.widgets.status_line import KeysLine, StatusLine
+from tui.widgets.text_field import TextField
 
 if TYPE_CHECKING:
     from sources.hindsight import Difference, Trial
@@ -56,7 +57,7 @@ class WatchesScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield self.verdict
         yield self.list
-        yield Input(id="query", compact=True, select_on_focus=False, placeholder='"acme cloud" OR acmecloud~1')
+        yield TextField(id="query", compact=True, select_on_focus=False, placeholder='"acme cloud" OR acmecloud~1')
         yield self.trial
         yield self.status
         yield KeysLine("watches")
