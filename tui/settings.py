@@ -102,4 +102,7 @@ def database_named(value: str, base: Path) -> Place:
         raise BadInput('the database is "sqlite", the path of a file, or postgresql://user@host/name')
     if not value:
         raise BadInput("the database must be the path of a file")
-    return seen_from(base, value)
+    path = seen_from(base, value)
+    if not path.name:
+        raise BadInput(f"the database must be the path of a file, not {path}")
+    return path
