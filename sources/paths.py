@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 from store.domain.errors import BadInput
+
+
+def is_special(path: Path) -> bool:
+    """Whether a device, a pipe or a socket is there: one must be neither waited for nor replaced."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def seen_from(base: Path, text: str) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from platformdirs import PlatformDirs
 
-from sources.paths import seen_from
+from sources.paths import is_special, seen_from
 from store.domain.desk import Desk
 from store.domain.errors import BadInput
 from store.domain.place import Place, is_server, server
@@ -103,6 +103,6 @@ def database_named(value: str, base: Path) -> Place:
     if not value:
         raise BadInput("the database must be the path of a file")
     path = seen_from(base, value)
-    if not path.name:
+    if not path.name or is_special(path):
         raise BadInput(f"the database must be the path of a file, not {path}")
     return path
