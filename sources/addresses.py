@@ -7,8 +7,14 @@ import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+from store.domain.safetext import safe_line
+
 PORTS = {"http": 80, "https": 443}
+URL_LIMIT = 4_096
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# For protocols and for documents; Python's table knows them only since 3.13.
+RESERVED = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "3fff::/20")))
+ISATAP = (0x5EFE, 0x0200_5EFE)  # the upper half of an interface's id that holds an IPv4 address (RFC 5214)
 
 
 def is_public(address: str) -> bool:
@@ -21,10 +27,14 @@ def is_public(address: str) -> bool:
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
         if inner is None and ip in NAT64:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is None and int(ip) >> 32 & 0xFFFFFFFF in ISATAP:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
         if ip.is_site_local:
             return False
+    if any(ip in network for network in RESERVED if network.version == ip.version):
+        return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 
 
@@ -41,6 +51,12 @@ def is_whole(url: str, schemes: Collection[str]) -> bool:
     except ValueError:
         return False
     return parts.scheme in schemes and bool(parts.hostname)
+
+
+def kept_link(url: str) -> str:
+    """A link that strangers name, as it is stored: only what a browser may be given, anything else is dropped."""
+    url = safe_line(url, limit=URL_LIMIT)
+    return url if url.lower().startswith(("http://", "https://")) and " " not in url else ""
 
 
 def shown(url: str) -> str:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from sources import schedule
+from sources.addresses import kept_link
 from sources.errors import Gone, NotSent, RateLimited, Refused, Unauthorised, in_words
 from sources.forwarders import Forwarder
 from sources.overdue import overdue
@@ -285,7 +286,7 @@ class Courier:
             due_at=due_at,
             remote_id=told.native_id,
             remote_key=told.key,
-            url=told.url,
+            url=kept_link(told.url),
         )
         for wait in (0.2, 1.0, 3.0, 5.0):
             try:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sources import rules
+from sources.addresses import kept_link
 from sources.learnt import Learnt
 from sources.protocol import Page
 from sources.stopping import to_the_end
@@ -29,7 +30,6 @@ from store.domain.safetext import safe_line
 A_BITE = 20  # mentions read in a thread at a time, so that a stop need not wait for a long page
 A_BURST = 1_000  # mentions that landed: the database shall learn of its tables now, and again at twice as many
 IDENTITY_LIMIT = 2_048
-URL_LIMIT = 4_096
 COUNT_LIMIT = 2**62
 OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
 A_DAY = timedelta(days=1)
@@ -244,11 +244,5 @@ def _bounded(new: NewMention) -> NewMention:
     followers = new.author.followers
     if followers is not None and not 0 <= followers < COUNT_LIMIT:
         followers = None
-    author = replace(new.author, url=_link(new.author.url), followers=followers)
-    return replace(new, author=author, url=_link(new.url))
-
-
-def _link(url: str) -> str:
-    """Only what a browser may be given: anything else is dropped."""
-    url = safe_line(url, limit=URL_LIMIT)
-    return url if url.lower().startswith(("http://", "https://")) and " " not in url else ""
+    author = replace(new.author, url=kept_link(new.author.url), followers=followers)
+    return replace(new, author=author, url=kept_link(new.url))

@@ -13,6 +13,7 @@ import re
 import stat
 from pathlib import Path
 
+from sources.paths import seen_from
 from store.domain.errors import BadInput
 from store.domain.secret import Secret
 
@@ -65,10 +66,13 @@ def _from_environment(name: str) -> str:
 
 
 def _from_file(name: str) -> str:
-    path = Path(name).expanduser()
+    path = seen_from(Path.cwd(), name)
     try:
-        with path.open(encoding="utf-8") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        with open(path, encoding="utf-8", opener=_at_once) as file:
+            status = os.fstat(file.fileno())
+            mode = stat.S_IMODE(status.st_mode)
+            if not stat.S_ISREG(status.st_mode):
+                raise BadInput(f"file:{name} is no ordinary file")
             if mode & 0o077:
                 raise BadInput(f"file:{name} can be read by others (mode {mode:04o}): chmod 600 {path}")
             return file.read(65_536)
@@ -76,6 +80,24 @@ def _from_file(name: str) -> str:
         raise BadInput(f"file:{name} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise BadInput(f"file:{name} is not a text file") from None
+
+
+def _at_once(path: str, flags: int) -> int:
+    """A pipe that nobody writes to would be waited for."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def folder_of_others(reference: str) -> Path | None:
+    """The folder of a secret's file where others may put another file in its place."""
+    kind, _, name = reference.partition(":")
+    if kind != "file":
+        return None
+    path = seen_from(Path.cwd(), name)
+    for folder in dict.fromkeys((path.parent, path.resolve().parent)):
+        mode = folder.stat().st_mode
+        if mode & 0o022 and not mode & stat.S_ISVTX:
+            return folder
+    return None
 
 
 def _from_keyring(name: str) -> str:

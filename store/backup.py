@@ -20,7 +20,7 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-from store import migrations
+from store import files, migrations
 from store.database import Database
 from store.domain.delivery import DeliveryState
 from store.domain.errors import BadInput, Conflict, StoreError
@@ -29,6 +29,7 @@ from store.engines.sqlite import sqlite3
 from store.lock import FileLock, UseLock
 from store.types import to_micros
 
+MAGIC = b"SQLite format 3\0"
 PAGES_A_STEP = 256
 REST = 0.005  # seconds after each step
 COUNTED = ("mention", "cases", "author", "note", "journal", "delivery", "poll")
@@ -59,7 +60,7 @@ def make(
     target = target.absolute()
     if not store.is_file():
         raise BadInput(f"there is no store {store} to copy")
-    if target.exists() and target.samefile(store):
+    if files.is_of(store, target):
         raise BadInput("that is the store itself; choose another file")
     refuse_target(target, replace)
     sweep(target, "part")
@@ -90,6 +91,13 @@ def refuse_target(target: Path, replace: bool) -> None:
         raise BadInput(f"{target} is no place for a file; name a file in a folder that is there")
     if target.is_symlink() or (target.exists() and not replace):
         raise BadInput(f"{target} is there already; choose another name, or --replace")
+    if target.exists() and not (target.is_file() and _a_database(target)):
+        raise BadInput(f"{target} is no backup, and is not replaced by one; choose another name")
+
+
+def _a_database(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(len(MAGIC)) in (MAGIC, b"")
 
 
 def put(written: Path, target: Path) -> None:

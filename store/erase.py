@@ -16,13 +16,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import changes, erased, forgetting, search, traces, unmatched
+from store import changes, erased, forgetting, issue_words, search, traces, unmatched
 from store.database import Database
 from store.domain.mention import UNKNOWN_AUTHOR
 from store.forgetting import Papers
 from store.killpoints import point
 from store.steps import Pace, step
-from store.tables import author, cases, mention, metadata, mute
+from store.tables import author, cases, mention, mention_version, metadata, mute
 from store.tables import unmatched as unmatched_posts
 from store.traces import Person
 
@@ -119,6 +119,7 @@ async def _own(db: Database, author_id: int, gone: Erased, *, agent: str, now: d
         db, partial(_cases, author_id=author_id, after=after, gone=gone, agent=agent, now=now)
     ):
         tell(f"{gone.cases:,} cases")
+    gone.elsewhere += await step(db, partial(issue_words.unname, author_id=author_id))
 
 
 async def _mentions(
@@ -126,6 +127,10 @@ async def _mentions(
 ) -> int:
     columns = (mention.c.id, mention.c.text, mention.c.title)
     rows = (await connection.execute(select(*columns).where(*where).limit(limit))).all()
+    old = select(mention_version.c.text).where(mention_version.c.mention_id.in_([row.id for row in rows]))
+    versions_of = (await connection.execute(old)).scalars().all()
+    said = [words for row in rows for words in (row.text, f"{row.title} {row.text}")]
+    gone.elsewhere += await issue_words.forget_examples(connection, [*said, *versions_of])
     for row in rows:
         sample = (row.text or row.title).encode()[:SAMPLE_BYTES]
         if len(gone.samples) < SAMPLES and len(sample) == SAMPLE_BYTES:

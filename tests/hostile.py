@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import unicodedata
+from pathlib import Path
 
 from hypothesis import strategies as st
 
@@ -108,6 +111,8 @@ PAYLOADS: dict[str, str] = {
     "wide": "\u58ca\u308c\u307e\u3057\u305f\u3000\uff21\uff22\uff23 \ud55c\uad6d\uc5b4",
     "decomposed": "Ma\u0306i baiet\u0326i, Vie\u0323\u0302t Nam",
 }
+if _more := os.environ.get("EARFUL_HOSTILE"):  # a file of further ones: [{"name": ..., "text": ...}]
+    PAYLOADS |= {each["name"]: each["text"] for each in json.loads(Path(_more).read_text(encoding="utf-8"))}
 
 _PIECES = [
     *(text for text in PAYLOADS.values() if len(text) < 200),

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
 
+from sources.text.lookalikes import revealed
 from store.domain.insight import AnswerTimes, Count, Insights, IssueRow, Voice
 from store.domain.safetext import safe_line
 from tui.lettering import (
@@ -140,7 +141,7 @@ def issues(rows: Sequence[IssueRow], width: int, colour: bool = False) -> list[s
         lines.append(line(row.label, [texts[i] for _, _, texts in shown]))
         if row.example:
             copies = f"  {_copies(row)}:" if row.copies else " "
-            said = f"{copies} “{shorten(row.example, width - 3 - cells(copies))}”"
+            said = f"{copies} “{shorten(revealed(row.example), width - 3 - cells(copies))}”"
             lines.append(paint(said, "quiet", colour))
     return lines
 

@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
 
+from sources.paths import seen_from
 from store.domain.desk import (
     Department,
     Desk,
@@ -123,7 +124,7 @@ def _source(table: Table, base: Path) -> SourceConfig:
         table.problem(key, f"{table.label}: {words}")
     for name, option in known.items():
         if option.path and isinstance(options.get(name), str):  # seen from the file that names it
-            options[name] = str(base / Path(options[name]).expanduser())
+            options[name] = _path(table, name, base, options[name])
     return replace(source, options=options)
 
 
@@ -225,7 +226,7 @@ def _log(table: Table, base: Path) -> Log:
     file = table.text("file", usual.file)
     log = Log(
         level=table.choice("level", usual.level, ("error", "info", "debug")),
-        file=str((base / Path(file).expanduser()).absolute()) if file else "",
+        file=_path(table, "file", base, file) if file else "",
     )
     table.close()
     return log
@@ -262,8 +263,17 @@ def _reference(table: Table, key: str, base: Path, or_else: str = "a") -> str:
         table.wrong(key, f"{or_else} reference (env:NAME, file:PATH or keyring:NAME), never the secret itself")
         return ""
     if reference.startswith("file:"):
-        return f"file:{base / Path(reference.removeprefix('file:')).expanduser()}"
+        return f"file:{_path(table, key, base, reference.removeprefix('file:'))}"
     return reference
+
+
+def _path(table: Table, key: str, base: Path, written: str) -> str:
+    """Seen from the configuration that names it; what is no path is told, and stays as it is written."""
+    try:
+        return str(seen_from(base, written))
+    except BadInput as error:
+        table.problem(key, str(error))
+        return written
 
 
 def _unique(root: Table, keys: tuple[str, ...]) -> None:

@@ -15,8 +15,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from sources.text.lookalikes import revealed
 from store.domain.safetext import safe, safe_line
 from store.export import Totals
+from tui.links import plain
 from tui.times import iso, local
 
 Row = Mapping[str, Any]
@@ -25,8 +27,8 @@ COLUMNS = (
     "created_at", "seen_at", "edited_at", "language", "sentiment", "score", "intent", "urgency", "issue", "watches",
     "tags", "status", "priority", "assignee", "answered_at", "parent", "thread",
 )  # fmt: skip
-# What a spreadsheet takes for a formula, in the wide forms too that it takes for the same.
-FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r]")
+# What a spreadsheet takes for a formula, in the wide and small forms too that it takes for the same.
+FORMULA = re.compile(r"\s*[=+\-@|\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b\u2212]|[\t\r\n]")
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~&=:@])")
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
@@ -122,7 +124,7 @@ class Markdown:
         return ""
 
     def _row(self, row: Row) -> str:
-        words = "\n".join(f"> {_md(line)}".rstrip() for line in str(safe(_words(row))).split("\n"))
+        words = "\n".join(f"> {_md(line)}".rstrip() for line in _words(row).split("\n"))
         link = f" <{_link(row)}>" if _link(row) else ""
         return f"**{_md(_who(row))}**, {_md(_facts(row))}{link}\n\n{words}\n\n"
 
@@ -153,7 +155,7 @@ class Html:
 
     def _row(self, row: Row) -> str:
         link = f' <a href="{_html(_link(row))}" rel="noreferrer noopener nofollow">link</a>' if _link(row) else ""
-        words = html.escape(str(safe(_words(row))))
+        words = html.escape(_words(row))
         facts = f'<div class="facts"><b>{_html(_who(row))}</b>, {_html(_facts(row))}{link}</div>'
         return f'<article dir="auto">{facts}<p>{words}</p></article>\n'
 
@@ -188,12 +190,12 @@ def _facts(row: Row) -> str:
 
 def _words(row: Row) -> str:
     title, text = str(row["title"]), str(row["text"])
-    return f"{title}\n{text}" if title and title != text else text
+    return revealed(safe(f"{title}\n{text}" if title and title != text else text))
 
 
 def _link(row: Row) -> str:
-    """Only what a browser may be given, and what cannot end an attribute or a Markdown link."""
-    url = str(safe_line(str(row["url"]), limit=4_096))
+    """Only what a browser may be given, and what cannot end an attribute or a Markdown link; spelt as it leads."""
+    url = plain(str(row["url"]))
     return url if re.fullmatch(r"https?://[^\s<>\"'`\\]+", url) else ""
 
 

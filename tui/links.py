@@ -6,6 +6,7 @@ import os
 import sys
 from urllib.parse import urlsplit
 
+from sources.text.lookalikes import spelled
 from store.domain.safetext import safe_line
 
 
@@ -15,14 +16,18 @@ def plain(url: str) -> str:
     clean = safe_line(url, limit=2_000)
     try:
         parts = urlsplit(clean)
-        host = parts.hostname or ""
-        if parts.scheme not in ("http", "https") or not host or " " in clean or "\\" in parts.netloc:
-            return ""
-        spelled = host if host.isascii() else host.encode("idna").decode("ascii")
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         return ""
-    authority = parts.netloc.rpartition("@")[2].replace(host, spelled)
-    return clean if authority == parts.netloc else clean.replace(parts.netloc, authority, 1)
+    # A browser decodes what is percent-encoded in a host, and takes a backslash for a slash.
+    if parts.scheme not in ("http", "https") or not host or " " in clean or set(parts.netloc) & set("\\%"):
+        return ""
+    host = f"[{host}]" if ":" in host else spelled(host)
+    authority = host if port is None else f"{host}:{port}"
+    if parts.netloc.isascii() and authority == parts.netloc.lower():
+        return clean
+    before, slashes, after = clean.partition("//")
+    return f"{before}{slashes}{authority}{after.removeprefix(parts.netloc)}"
 
 
 def open_in_browser(url: str) -> str:

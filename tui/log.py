@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -118,15 +119,17 @@ def running(what: str, **facts: Any) -> Iterator[None]:
 def _turn(path: Path) -> Iterator[int]:
     """The file, open to append, while nobody else moves it away. A full one is moved away first."""
     while True:
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        file = os.open(path, flags | os.O_NONBLOCK, 0o600)  # a pipe that nobody reads would be waited for
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             if not _is(path, file):
                 continue  # somebody moved it meanwhile
-            if os.fstat(file).st_size >= LARGEST:
+            status = os.fstat(file)
+            if status.st_size >= LARGEST:
                 _move_away(path)
                 continue
-            if os.fstat(file).st_mode & 0o077:
+            if status.st_mode & 0o077 and stat.S_ISREG(status.st_mode):  # /dev/null is everybody's
                 os.fchmod(file, 0o600)
             yield file
             return

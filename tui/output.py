@@ -1,4 +1,5 @@
-"""The only way the command line prints: standard output is data, standard error is narration, all of it cleaned.
+"""The only way the command line prints: standard output is data, standard error is narration, all of it cleaned,
+and beside an address that reads like another one is what it leads to.
 
 What goes to a pipe is what goes to a terminal, colours aside.
 """
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TextIO
 
+from sources.text.lookalikes import revealed
 from store.domain.safetext import safe, safe_line
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "bold red": "1;31"}
@@ -47,7 +49,7 @@ class Output:
 
     def record(self, record: Mapping[str, Any]) -> None:
         """One JSON object on a line of its own."""
-        self._write(json.dumps(_cleaned(record), ensure_ascii=False, separators=(", ", ": ")))
+        self._write(json.dumps(cleaned(record), ensure_ascii=False, separators=(", ", ": ")))
 
     def row(self, *cells: Cell | str) -> None:
         """One line of cells, a space between."""
@@ -59,7 +61,7 @@ class Output:
 
     def text(self, text: str, indent: str = "") -> None:
         """Many lines."""
-        for line in safe(text).split("\n"):
+        for line in revealed(safe(text)).split("\n"):
             self._write((indent + line).rstrip())
 
     def drawing(self, text: str) -> None:
@@ -91,7 +93,7 @@ def _line(cells: Iterable[Cell | str], colour: bool) -> str:
     pieces = []
     for cell in cells:
         text, width, style = cell if isinstance(cell, Cell) else Cell(cell)
-        clean = safe_line(text, limit=4_096)
+        clean = revealed(safe_line(text, limit=4_096))
         gap = " " * max(0, abs(width) - cells_of(clean)) if width else ""
         shown = f"\x1b[{STYLES[style]}m{clean}\x1b[0m" if style and clean and colour else clean
         pieces.append(gap + shown if width < 0 else shown + gap)
@@ -114,11 +116,12 @@ def cells_of(text: str) -> int:
     return max(0, wcswidth(text))
 
 
-def _cleaned(value: Any) -> Any:
+def cleaned(value: Any) -> Any:
+    """A record with every text in it clean."""
     if isinstance(value, str):
         return str(safe(value))
     if isinstance(value, Mapping):
-        return {str(safe(str(key))): _cleaned(item) for key, item in value.items()}
+        return {str(safe(str(key))): cleaned(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_cleaned(item) for item in value]
+        return [cleaned(item) for item in value]
     return value

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from platformdirs import PlatformDirs
 
+from sources.paths import is_special, seen_from
 from store.domain.desk import Desk
 from store.domain.errors import BadInput
 from store.domain.place import Place, is_server, server
@@ -65,7 +66,7 @@ def login_name() -> str:
 def wanted_path(config: str | None) -> Path:
     """Where the configuration is looked for: --config, EARFUL_CONFIG, the user's configuration folder."""
     named = config or os.environ.get("EARFUL_CONFIG")
-    return Path(named).expanduser().absolute() if named else config_home()
+    return seen_from(Path.cwd(), named) if named else config_home()
 
 
 def load(config: str | None = None, database: str | None = None, agent: str | None = None) -> Settings:
@@ -99,6 +100,9 @@ def database_named(value: str, base: Path) -> Place:
         return server(value)
     if "://" in value:
         raise BadInput('the database is "sqlite", the path of a file, or postgresql://user@host/name')
-    if not value or "\0" in value:
+    if not value:
         raise BadInput("the database must be the path of a file")
-    return (base / Path(value).expanduser()).absolute()
+    path = seen_from(base, value)
+    if not path.name or is_special(path):
+        raise BadInput(f"the database must be the path of a file, not {path}")
+    return path

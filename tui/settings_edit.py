@@ -171,7 +171,10 @@ def _value(value: str | Sequence[str]) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Whole or not at all, and to where a link leads. A fresh one is its owner's alone."""
-    path = path.resolve()
+    try:
+        path = path.resolve()
+    except RuntimeError:
+        raise BadInput(f"{path} is a link that leads to itself; choose another place with --config") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".earful-")

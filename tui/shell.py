@@ -10,10 +10,13 @@ import sys
 import threading
 from collections.abc import Coroutine, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual import events, on
+from textual._compositor import LayoutUpdate
 from textual.app import App
+from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.signal import Signal
 
@@ -28,12 +31,15 @@ from tui.messages import Hungup, Pulse, PulseChanged, SettingsChanged, StoreChan
 from tui.screens import SCREENS, make
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from store.database import Database
     from tui.screens.inbox import InboxScreen
     from tui.settings import Settings
 
 T = TypeVar("T")
 HUNGUP_SECONDS = 1.2  # for what runs to end where nobody is there any more
+REDRAWN = 0.2  # seconds after a frame that was not whole
 LAST_SECONDS = 0.3  # for the terminal to become itself again
 
 
@@ -101,6 +107,19 @@ class Earful(App[int]):
     def on_hungup(self, message: Hungup) -> None:
         self.hungup = True
         self.exit(return_code=0 if message.signal == "SIGTERM" else 129)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """A frame that was begun before a change of size may have holes, which Textual 8.2.8 dies of: it is drawn
+        without them, and soon anew."""
+        if isinstance(renderable, LayoutUpdate) and any(strip is None for line in renderable.strips for strip in line):
+            renderable.strips = [[strip for strip in line if strip is not None] for line in renderable.strips]
+            self.set_timer(REDRAWN, partial(screen.refresh, layout=True))
+        super()._display(screen, renderable)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A dialog that opens while the program leaves has nothing in it."""
+        if not (self._exit and isinstance(error, NoMatches)):
+            super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
         """The error is told once the terminal is itself again, without a single variable."""

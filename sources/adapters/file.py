@@ -18,6 +18,7 @@ from sources.adapters import file_mentions, file_records, mail_message
 from sources.adapters.file_mentions import Twins
 from sources.adapters.file_records import Record
 from sources.errors import Unreachable
+from sources.paths import seen_from
 from sources.protocol import Option, Page, Setup, SourceType
 from store.domain.errors import BadInput
 from store.domain.mention import JsonObject, Mention, NewMention
@@ -111,7 +112,7 @@ class File:
     )
 
     def __init__(self, setup: Setup) -> None:
-        self._path = Path(str(setup.config.options["path"])).expanduser()
+        self._path = seen_from(Path.cwd(), str(setup.config.options["path"]))
         self._format = str(setup.config.options.get("format", ""))
         self._backfill = setup.config.backfill
 

@@ -156,10 +156,13 @@ def _data(name: str) -> str:
     return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
+LONGEST_CODE = 3  # of a language; what else a store holds there is no name of a file
+
+
 @lru_cache(maxsize=64)
 def lexicon(language: str) -> Lexicon:
     """The word lists of a language ("ro"); empty ones where there is no file for it."""
-    return Lexicon(_sections(_data(language) if language.isalpha() else ""))
+    return Lexicon(_sections(_data(language) if language.isalpha() and len(language) <= LONGEST_CODE else ""))
 
 
 @lru_cache(maxsize=1)

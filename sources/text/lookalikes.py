@@ -39,6 +39,7 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_HOST = 253
+_DEVIATIONS = frozenset("ßς\u200c\u200d")  # letters of their own for browsers (UTS #46), not for Python's codec
 
 
 def revealed(text: str) -> str:
@@ -101,10 +102,13 @@ def spelled(host: str) -> str:
 
 
 def _punycode(label: str) -> str:
+    folded = label.lower()
     try:
-        return label.encode("idna").decode("ascii")
+        if _DEVIATIONS.isdisjoint(folded):
+            return label.encode("idna").decode("ascii")
     except UnicodeError:
-        return "xn--" + label.lower().encode("punycode", "replace").decode("ascii")
+        pass
+    return "xn--" + unicodedata.normalize("NFC", folded).encode("punycode", "replace").decode("ascii")
 
 
 @cache

@@ -21,7 +21,7 @@ except ImportError:
 import asyncio
 import sqlite3 as sqlite3  # for others too: what it is now depends on the lines above
 
-from sqlalchemy import event
+from sqlalchemy import URL, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -99,7 +99,7 @@ class Sqlite:
 
     def _engine(self, *, immediate: bool) -> AsyncEngine:
         engine = create_async_engine(
-            f"sqlite+aiosqlite:///{self._path}",
+            URL.create("sqlite+aiosqlite", database=str(self._path)),  # as a string, % and ? would mean something
             pool_size=1 if immediate else 4,
             max_overflow=0,
             hide_parameters=True,  # an error's words may end in a log; a person's words may not

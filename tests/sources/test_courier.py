@@ -112,6 +112,17 @@ async def test_an_answer_goes_out_and_is_known_by_its_receipt(db: Database):
     assert [one.state for one in told] == [DeliveryState.SENDING, DeliveryState.SENT]
 
 
+async def test_the_place_of_an_answer_is_kept_as_a_link_of_a_mention_is(db: Database):
+    for url, kept in (
+        ("https://social.example/r\u200b1\x9b31m\u202e", "https://social.example/r1\ufffd"),
+        ("javascript:alert(1)", ""),
+        ("file:///etc/passwd", ""),
+    ):
+        (reply,) = await replied(db, "sorry!", post=url)
+        sent = await rounds(db, made(db, Network(Receipt("r", "k", url))), reply, 1)
+        assert (sent.state, sent.remote_id, sent.url) == (DeliveryState.SENT, "r", kept)
+
+
 async def test_a_network_that_puts_off_is_asked_eight_times_and_no_more(db: Database):
     (reply,) = await replied(db, "sorry!")
     failed = await rounds(db, made(db, network := Network(RateLimited("slow down"))), reply, 12)

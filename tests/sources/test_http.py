@@ -171,7 +171,9 @@ def test_a_hidden_ipv4_address_is_judged_as_itself(number: int) -> None:
         ("10.0.0.1", False), ("172.16.0.1", False), ("192.168.1.1", False), ("169.254.169.254", False),
         ("100.64.0.1", False), ("0.0.0.0", False), ("224.0.0.1", False), ("255.255.255.255", False),
         ("fe80::1%eth0", False), ("fc00::1", False), ("fec0::1", False), ("ff02::1", False), ("2002:7f00:1::", False),
-        ("8.8.8.8", True), ("2606:4700::1111", True),
+        ("192.0.0.8", False), ("3fff::1", False), ("2001:4860::5efe:7f00:1", False),
+        ("2001:4860::200:5efe:a00:1", False),
+        ("::127.0.0.1", False), ("64:ff9b:1::7f00:1", False), ("8.8.8.8", True), ("2606:4700::1111", True),
     ],
 )  # fmt: skip
 def test_public_addresses(address: str, public: bool) -> None:

@@ -16,11 +16,11 @@ import pytest_asyncio
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import migrations, tables
+from store import backup, migrations, tables
 from store.database import Database
 from store.domain.errors import StoreError
 from store.engines.sqlite import wal_is_safe
-from tests.factories import NOW, change, rows
+from tests.factories import NOW, change, land, read_mention, rows
 
 pytestmark = pytest.mark.both
 
@@ -255,3 +255,15 @@ async def test_programs_that_start_at_once_share_one_fresh_store(tmp_path: Path)
     await db.open()
     assert [row.version for row in await rows(db, tables.schema_version)] == [migrations.CURRENT]
     await db.close()
+
+
+@pytest.mark.parametrize("name", ["100%41.db", "what?mode=memory&cache=shared", "a#b%2Fc.db", "uri?uri=true"])
+async def test_a_store_is_the_file_that_is_named_and_no_other(tmp_path: Path, name: str) -> None:
+    """What means something in an address means nothing in a path; a backup copies the file that is named."""
+    path = tmp_path / name
+    db = Database(path)
+    await db.open()
+    await land(db, read_mention("acme is down"))
+    await db.close()
+    assert {file.name.removeprefix(name) for file in tmp_path.iterdir()} <= {"", ".users", "-wal", "-shm"}
+    assert backup.make(path, tmp_path / "copy.db", now=NOW).mentions == 1

@@ -9,7 +9,7 @@ from datetime import UTC, timedelta
 import pytest
 from sqlalchemy import Text
 
-from store import cases, drafts, erase, insights, tables, traces
+from store import cases, drafts, erase, insights, issue_acts, tables, traces
 from store.database import Database
 from store.domain.action import AddNote, Escalate, Reply, Tag
 from store.domain.case import CaseStatus
@@ -208,6 +208,50 @@ async def test_nobody_is_not_a_person(db: Database) -> None:
 )
 def test_only_what_must_mean_the_person_is_taken_from_the_words_of_others(handle: str, said: str, becomes: str) -> None:
     assert Person("mastodon", handle).anywhere.sub("[erased]", said) == becomes
+
+
+async def test_issues_keep_no_example_of_theirs_and_no_name_that_only_they_gave_cause_for(db: Database) -> None:
+    """A name that others' words bear out stays, and so does one that a colleague chose."""
+    line = await land(
+        db,
+        theirs("acme wombatting is flumptious today", 1, title="Grizzlewick"),
+        theirs("acme snorkelhat", 2, thread="t2"),
+        read_mention("acme lost my invoice again", id="bob1", author="bob"),
+        read_mention("acme where is the invoice that was lost", id="eve1", author="eve"),
+    )
+    await land(db, theirs("acme wombatting was quillfeather today", 1, edited_at=NOW))
+    assert len(line.new_cases) == 4
+    ids = {row.external_id: row.id for row in await rows(db, tables.mention)}
+    hers = [ids[f"{STATUS}1"], ids[f"{STATUS}2"]]
+    found = {"first_seen": NOW, "last_seen": NOW, "stale": False}
+    for number, (label, mentions) in enumerate(
+        {
+            "wombatting today, snorkelhat": [hers[0], ids["bob1"]],
+            "lost invoice": [ids["eve1"]],
+            "quillfeather": [hers[1]],
+        }.items(),
+        1,
+    ):
+        await change(db, tables.issue.insert().values(phrase=f"mention {number}", label=label, **found))
+        await change(db, tables.mention.update().where(tables.mention.c.id.in_(mentions)).values(issue_id=number))
+    given = [
+        "Acme WOMBATTING is flumptious today",
+        "oh, acme wombatting was quillfeather today!",
+        "the invoice was lost by acme",
+    ]
+    await issue_acts.pin(db, "strange weather", phrases=["umbrella"], examples=given, agent="ana", now=NOW)
+    await issue_acts.rename(db, 3, "a better name", agent="ana", now=NOW)
+    await issue_acts.merge(db, 2, 1, agent="ana", now=NOW)
+    await change(db, tables.cursor.update().values(last_error=f"404 Not Found: {STATUS}1"))
+    there = {*itertools.chain(*left(db.place).values())}
+    assert there >= {"wombatting", "snorkelhat", "quillfeather", "flumptious", "zerline"}
+    (gone,) = await erased(db)
+    assert left(db.place) == {}
+    assert gone.elsewhere >= 4
+    labels = {row.id: row.label for row in await rows(db, tables.issue)}
+    assert labels == {1: "issue 1", 2: "lost invoice", 3: "a better name", 4: "strange weather"}
+    said = {row.phrase for row in await rows(db, tables.issue_phrase)}
+    assert said == {"umbrella", "strange weather", "the invoice was lost by acme"}
 
 
 def test_every_column_that_can_hold_words_is_looked_at_or_known_to_hold_nobody() -> None:

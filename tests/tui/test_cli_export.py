@@ -19,7 +19,19 @@ from tests.tui.command import Earful
 from tui.export_formats import cell
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)> [x](javascript:alert(1)) `@click` ![i](http://evil.example/i)"
-FORMULAS = ('=cmd|"/C calc"!A0', "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "  =1+1", "＝1+1", "\n=1+1")
+FORMULAS = (
+    '=cmd|"/C calc"!A0',
+    "+1+1",
+    "-1+1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "  =1+1",
+    "＝1+1",
+    "\n=1+1",
+    "﹦1",
+    "|calc",
+)
 
 
 @pytest.fixture
@@ -94,7 +106,7 @@ def test_a_spreadsheet_runs_nothing(earful: Earful, text: str) -> None:
     head, row = list(csv.reader(io.StringIO(data)))
     said = dict(zip(head, row, strict=True))
     for name in ("text", "author", "title"):
-        assert not re.match(r"\s*[=+\-@\t\r＝＋－＠]", said[name]), (name, said[name])
+        assert not re.match(r"\s*[=+\-@|\t\r＝＋－＠﹦]", said[name]), (name, said[name])
     assert cell(-0.6) == -0.6
     assert cell("acme = good") == "acme = good"
 
@@ -143,6 +155,54 @@ def test_a_markdown_report_shows_what_is_hostile_as_text(earful: Earful) -> None
     assert not re.search(r"\]\(|`|!\[|\|", bare)
     assert "**@bob**" not in data
     assert re.findall(r"^(?!>|\*\*|$).+", data.partition("## Mentions\n")[2], re.MULTILINE) == []
+
+
+DECEPTIVE = "see https://АPPLE.com/x or https://bank.example@evil.test/"
+REVEALED = "see https://АPPLE.com [xn--pple-43d.com]/x or https://bank.example@evil.test [evil.test]/"
+
+
+def test_what_a_link_leads_to_is_said_wherever_people_read(earful: Earful) -> None:
+    """Data for programs keeps the link as it came."""
+    earful.seed(read_mention(f"acme: {DECEPTIVE}", author="bob", url="https://bank.example@АPPLE.com/1"))
+    link = "https://xn--pple-43d.com/1"
+    for words in (["show", "1"], ["inbox"]):
+        assert REVEALED in earful(*words).data
+    assert "https://bank.example@АPPLE.com [xn--pple-43d.com]/1" in earful("show", "1").data
+    html = earful("export", "--format", "html").data
+    assert REVEALED in html
+    assert f'href="{link}"' in html
+    plain = re.sub(r"\\(.)", r"\1", earful("export", "--format", "md").data)
+    assert REVEALED in plain
+    assert f"<{link}>" in plain
+    assert earful("export").record["text"] == f"acme: {DECEPTIVE}"
+
+
+@pytest.mark.parametrize("name", ["earful.db", "./x/../earful.db", "earful.db-wal", ".config/earful/earful.toml"])
+def test_no_command_writes_over_the_store_or_the_configuration(earful: Earful, name: str) -> None:
+    config = earful.configure('[[watch]]\nname = "acme"\nquery = "acme"\n')
+    (earful.home / "x").mkdir()
+    earful.seed(read_mention("acme"))
+    before = config.read_text()
+    for words in (["export", "-o"], ["export", "--format", "csv", "--after", "1", "-o"], ["teach", "--export"]):
+        assert earful(*words, name).code == 2
+    assert earful("backup", name, "--replace").code == 2
+    assert config.read_text() == before
+    assert len(earful("export").records) == 1
+
+
+def test_a_backup_replaces_backups_only(earful: Earful) -> None:
+    earful.seed(read_mention("acme"))
+    (earful.home / "thesis.txt").write_text("precious")
+    assert earful("backup", "thesis.txt", "--replace").code == 2
+    assert (earful.home / "thesis.txt").read_text() == "precious"
+    assert [earful("backup", "a.db").code, earful("backup", "a.db", "--replace").code] == [0, 0]
+
+
+@pytest.mark.parametrize("words", [["export", "-o"], ["backup"], ["restore"], ["--config"], ["--database"]])
+def test_a_home_that_nobody_has_is_told(earful: Earful, words: list[str]) -> None:
+    result = earful(*words, "~nobody-at-all/x")
+    assert (result.code, len(result.narration.splitlines())) == (2, 1)
+    assert "write the path in full" in result.narration
 
 
 def test_nothing_is_followed_or_left_half_done(earful: Earful) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
@@ -80,6 +81,27 @@ FAULTS: dict[str, tuple[Callable[[Earful], object], str, str, str]] = {
             earful.configure(f'[mail]\npassword = "file:{earful.home}/token"\n'),
         ),
         "mail", "read by others", "chmod 600",
+    ),
+    "others may put a token of theirs there": (
+        lambda earful: (
+            (earful.home / "secrets").mkdir(),
+            (earful.home / "secrets").chmod(0o777),
+            (earful.home / "secrets" / "token").write_text("x"),
+            (earful.home / "secrets" / "token").chmod(0o600),
+            earful.configure(f'[mail]\npassword = "file:{earful.home}/secrets/token"\n'),
+        ),
+        "mail", "others may write", "chmod go-w",
+    ),
+    "a token is a pipe": (
+        lambda earful: (
+            os.mkfifo(earful.home / "pipe", 0o600),
+            earful.configure(f'[mail]\npassword = "file:{earful.home}/pipe"\n'),
+        ),
+        "mail", "no ordinary file", "",
+    ),
+    "others may read sessions": (
+        lambda earful: (earful.home / "earful.db.sessions").mkdir(mode=0o755),
+        "sessions", "others may read", "chmod 700",
     ),
 }  # fmt: skip
 

@@ -28,7 +28,7 @@ ROUNDS = int(os.environ.get("EARFUL_TOUR", "1"))
 COPIED = re.compile(r"\x1b\]52;c;([A-Za-z0-9+/=]*)\x07")
 SETTINGS = {
     "narrow, no colour": (80, 24, {"NO_COLOR": "1"}),
-    "wide, 16 colours": (170, 45, {"TERM": "xterm-16color"}),
+    "wide, 16 colours": (200, 50, {"TERM": "xterm-16color"}),
 }
 
 
@@ -48,6 +48,11 @@ def screens(earful: Earful, columns: int, rows: int, env: dict[str, str]) -> Ter
     return Terminal(earful.command(), columns=columns, rows=rows, env=given, cwd=earful.home)
 
 
+ESCAPE = (
+    "\x1b[27u"  # as a terminal with kitty's protocol says it: a bare ESC and the key behind it could be read as one
+)
+
+
 class Guide:
     """Strikes keys and waits for the terminal to come to rest."""
 
@@ -56,7 +61,7 @@ class Guide:
 
     def go(self, *keys: str, shows: str = "") -> None:
         for key in keys:
-            self.terminal.send(key)
+            self.terminal.send(ESCAPE if key == "\x1b" else key)
             self.terminal.read(0.06)
         if shows:
             self.terminal.wait(shows)
@@ -117,7 +122,7 @@ def case(guide: Guide) -> None:
     guide.terminal.read(0.8)
     guide.go("g", "g")
     guide.insist("\r", "case ")
-    for _ in range(300):
+    for _ in range(4 * len(PAYLOADS)):
         guide.go("T", "J")
         if "no next case" in guide.terminal.text:
             break
@@ -183,7 +188,7 @@ def test_no_screen_lets_anything_through(name: str, tmp_path: Path) -> None:
             inbox(guide)
             case(guide)
             other_screens(guide)
-            for size in ((200, 50), (40, 10), (20, 5), (columns, rows)):
+            for size in ((170, 45), (40, 10), (20, 5), (columns, rows)):
                 guide.resize(*size)
             guide.go("\x14", "\x14", "\x14")
             terminal.read(0.5)
@@ -262,6 +267,41 @@ told, StatusLine.tell = StatusLine.tell, tell
 from tui.cli import main
 sys.exit(main(sys.argv[1:]))
 """
+
+
+HOLED = """
+import sys
+from textual._compositor import LayoutUpdate
+from textual.geometry import Region
+from textual.strip import Strip
+from tui.widgets.status_line import StatusLine
+
+def tell(self, **facts):
+    if facts.get("place") == "source health":
+        frame = LayoutUpdate([{0: None, 5: Strip.blank(75)}.values()], Region(0, 0, 80, 1))
+        self.app._display(self.screen, frame)
+    return told(self, **facts)
+
+told, StatusLine.tell = StatusLine.tell, tell
+from tui.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_frame_that_is_not_whole_ends_nothing(tmp_path: Path) -> None:
+    """As Textual makes one where the size changes at the wrong moment."""
+    earful = Earful(tmp_path)
+    argv = [sys.executable, "-c", HOLED, "--database", str(earful.store)]
+    env = earful.environment | {"TERM": "xterm-256color", "PYTHONPATH": str(HERE)}
+    with Terminal(argv, env=env, cwd=tmp_path) as terminal:
+        terminal.wait("[inbox]")
+        terminal.read(1)
+        terminal.send("gh")
+        terminal.wait("source health")
+        terminal.send("gi")
+        terminal.wait("[inbox]")
+        terminal.send("\x11")
+        assert terminal.ended(30) == 0, terminal.text
 
 
 @pytest.mark.parametrize("error", ["Broken", "ValueError"])

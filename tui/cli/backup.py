@@ -10,27 +10,29 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sources.paths import seen_from
 from store import backup as copies
 from store import erase, erased
 from store.database import Database
 from store.tables import author, unmatched
 from tui.cli.call import DONE, Call
 from tui.cli.copy import TELL_EVERY, narrator
+from tui.cli.target import target
 from tui.output import Output
 from tui.times import local
 from tui.wiring import password_of, with_store
 
 
 def backup(call: Call) -> int:
-    target, place = Path(call.args.file).expanduser(), call.settings.database
+    place, file = call.settings.database, target(call.settings, call.args.file)
     if isinstance(place, Path):
         tell = _percent(call.out)
-        made = copies.make(place, target, now=call.now, replace=call.args.replace, tell=tell)
+        made = copies.make(place, file, now=call.now, replace=call.args.replace, tell=tell)
     else:
         from store import server_backup
 
         make = partial(server_backup.make, now=call.now, replace=call.args.replace, tell=narrator(call.out))
-        made = with_store(call.settings, lambda db: make(db, target))
+        made = with_store(call.settings, lambda db: make(db, file))
     if call.out.json:
         call.out.record(_record(made))
     else:
@@ -41,7 +43,7 @@ def backup(call: Call) -> int:
 
 
 def restore(call: Call) -> int:
-    store, file = call.settings.database, Path(call.args.file).expanduser().absolute()
+    store, file = call.settings.database, seen_from(Path.cwd(), call.args.file)
     aside, again = _restored(call, file)
     found = copies.check(store if isinstance(store, Path) else file)
     if call.out.json:

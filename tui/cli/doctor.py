@@ -185,6 +185,9 @@ async def _secret(what: str, reference: str) -> Finding:
         await asyncio.to_thread(secrets.resolve, reference)
     except BadInput as error:
         return Finding(FAIL, what, str(error))
+    if folder := await asyncio.to_thread(secrets.folder_of_others, reference):
+        words = f"others may write {folder}, and so put another secret in the place of {reference}"
+        return Finding(FAIL, what, words, f"chmod go-w {folder}")
     return Finding(OK, what, f"{reference} is there")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sources.worker import sessions_beside
 from store import backup
 from tui import log
 from tui.cli.findings import FAIL, OK, WARN, Finding
@@ -30,6 +31,7 @@ def machine(settings: Settings, *, now: datetime) -> Iterator[Finding]:
         yield from files(store)
         yield disk(store.parent)
         yield backups(store, now=now)
+    yield from sessions(sessions_beside(store))
     yield zones()
     yield log_file(settings)
 
@@ -49,6 +51,13 @@ def files(store: Path) -> Iterator[Finding]:
     elif _mode(store) & OTHERS_READ:
         fix = f"chmod 600 {store}, and renew what others should not have seen"
         yield Finding(FAIL, "store permissions", f"others may read {store}", fix)
+
+
+def sessions(folder: Path) -> Iterator[Finding]:
+    """The next one to be kept closes the folder again; what was in it has been open until then."""
+    if folder.is_dir() and _mode(folder) & OTHERS_READ:
+        fix = f"chmod 700 {folder}, and log the sources in anew"
+        yield Finding(FAIL, "sessions", f"others may read {folder}", fix)
 
 
 def disk(folder: Path, usage: Callable[[Path], Any] = shutil.disk_usage) -> Finding:

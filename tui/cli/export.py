@@ -17,6 +17,7 @@ from store.domain.errors import BadInput
 from store.export import Totals, Wanted
 from tui.cli.call import DONE, NOTHING, Call
 from tui.cli.inbox import filter_of
+from tui.cli.target import target
 from tui.export_formats import Csv, Format, Html, JsonLines, Markdown
 from tui.times import local, local_zone, moment
 from tui.wiring import with_store
@@ -54,7 +55,8 @@ def export(call: Call) -> int:
 async def _export(call: Call, db: Database, kind: str, wanted: Wanted) -> tuple[int, int]:
     args = call.args
     head = await _format(call, db, kind, wanted)
-    with _file(args.output, append=bool(args.after)) as file:
+    place = target(call.settings, args.output) if args.output is not None else None
+    with _file(place, append=bool(args.after)) as file:
         if not args.after:
             file.write(head.head())
         count, last = 0, args.after or 0
@@ -85,15 +87,12 @@ def _about(call: Call, totals: Totals) -> str:
 
 
 @contextmanager
-def _file(name: str | None, *, append: bool) -> Iterator[TextIO]:
+def _file(path: Path | None, *, append: bool) -> Iterator[TextIO]:
     """Standard output, or a private file: added to, or written anew and put in its place when it is whole."""
-    if name is None:
+    if path is None:
         sys.stdout.reconfigure(encoding="utf-8", errors="replace", newline="")  # type: ignore[union-attr]
         yield sys.stdout
         return
-    path = Path(name).expanduser().absolute()
-    if path.is_dir() or path.is_symlink():
-        raise BadInput(f"{path} is no place for a file; choose another name")
     written = path if append else path.with_name(f".{path.name}.{os.getpid()}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | (os.O_APPEND if append else os.O_EXCL)
     handle = os.open(written, flags, 0o600)

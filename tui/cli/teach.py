@@ -16,7 +16,8 @@ from store.database import Database
 from store.domain.errors import BadInput
 from tui.cli.call import DONE, NOTHING, Call
 from tui.cli.records import Record
-from tui.output import Cell, Output
+from tui.cli.target import target
+from tui.output import Cell, Output, cleaned
 from tui.times import iso, local
 from tui.wiring import with_store
 
@@ -84,8 +85,8 @@ def _export(call: Call) -> int:
             for each in found:
                 call.out.record(each)
         else:
-            lines = (json.dumps(each, ensure_ascii=False) for each in found)
-            _write(Path(call.args.export), "".join(f"{line}\n" for line in lines))
+            lines = (json.dumps(cleaned(each), ensure_ascii=False) for each in found)
+            _write(target(call.settings, call.args.export), "".join(f"{line}\n" for line in lines))
         return len(found)
 
     count = with_store(call.settings, work)

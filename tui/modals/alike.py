@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from sources.text.lookalikes import revealed
 from tui.safe import clip, line
 
 if TYPE_CHECKING:
@@ -67,6 +68,6 @@ def _prompt(each: Alike) -> Content:
     row = each.row
     return Content.assemble(
         (f"{each.likeness:.0%}", "bold"), " ", line(clip(row.handle, 30)), "  ", line(row.language, "dim"), "\n",
-        line(clip(" ".join(row.text.split()), SHOWN)), "\n",
+        line(clip(revealed(" ".join(row.text.split())), SHOWN)), "\n",
         ("↳ ", "dim"), line(clip(" ".join(each.answer.split()), SHOWN), "dim"),
     )  # fmt: skip

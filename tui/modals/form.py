@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from tui.safe import line
+from tui.widgets.text_field import TextField
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
                 yield Static(line(said), classes="said")
             for field in self.fields:
                 yield Label(line(field.label + ("" if field.required else " (optional)")), classes="label")
-                yield Input(field.value, id=f"field-{field.name}", compact=True, select_on_focus=False)
+                yield TextField(field.value, id=f"field-{field.name}", compact=True, select_on_focus=False)
             yield Static(line(f"Enter: {self.verb} · Esc leaves"), classes="hint")
 
     @on(Input.Submitted)

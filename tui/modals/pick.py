@@ -18,6 +18,7 @@ from textual.widgets.option_list import Option
 from store.domain.errors import EarfulError
 from store.domain.safetext import safe_line
 from tui.safe import line
+from tui.widgets.text_field import TextField
 
 T = TypeVar("T")
 
@@ -57,7 +58,7 @@ class PickScreen(ModalScreen[T | None], Generic[T]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(line(self.heading), classes="heading")
-            yield Input(compact=True, placeholder="type …", select_on_focus=False)
+            yield TextField(compact=True, placeholder="type …", select_on_focus=False)
             yield OptionList(markup=False, compact=True)
             yield Static(line(self.hint), classes="hint")
 

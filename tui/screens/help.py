@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 
 from tui import actions, signs
 from tui.lettering import wrap
+from tui.widgets.text_field import TextField
 
 KEYS_CELLS, SIGNS_CELLS = 14, 52
 
@@ -40,7 +41,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static("Keys of this screen", classes="heading", markup=False)
-            yield Input(compact=True, placeholder="type to search", select_on_focus=False)
+            yield TextField(compact=True, placeholder="type to search", select_on_focus=False)
             yield OptionList(markup=False, compact=True)
             yield Static(classes="hint", markup=False)
 

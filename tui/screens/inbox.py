@@ -31,6 +31,7 @@ from tui.screens.inbox_moves import Moves
 from tui.widgets.mention_list import MentionList
 from tui.widgets.preview import Preview
 from tui.widgets.status_line import KeysLine, StatusLine
+from tui.widgets.text_field import TextField
 
 if TYPE_CHECKING:
     from tui.settings import Settings
@@ -53,7 +54,7 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
             yield Preview(id="preview")
         yield StatusLine()
         yield KeysLine("inbox")
-        yield Input(id="prompt", compact=True, select_on_focus=False)
+        yield TextField(id="prompt", compact=True, select_on_focus=False)
 
     def on_mount(self) -> None:
         self.view = self.app.views[0]

@@ -14,6 +14,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import Input
 
+from sources.text.lookalikes import revealed
 from store.domain.desk import Role, Watch
 from store.domain.errors import BadInput
 from store.domain.safetext import safe_line
@@ -25,6 +26,7 @@ from tui.settings import Settings
 from tui.times import local
 from tui.widgets.lines import Line, Lines, text
 from tui.widgets.status_line import KeysLine, StatusLine
+from tui.widgets.text_field import TextField
 
 if TYPE_CHECKING:
     from sources.hindsight import Difference, Trial
@@ -55,7 +57,7 @@ class WatchesScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield self.verdict
         yield self.list
-        yield Input(id="query", compact=True, select_on_focus=False, placeholder='"acme cloud" OR acmecloud~1')
+        yield TextField(id="query", compact=True, select_on_focus=False, placeholder='"acme cloud" OR acmecloud~1')
         yield self.trial
         yield self.status
         yield KeysLine("watches")
@@ -305,6 +307,6 @@ def _shown(difference: Difference, width: int) -> Iterator[Line]:
     where = f"{local(post.created_at)} {post.network} @{post.handle.removeprefix('@')}"
     state = "" if post.case_id is None else f" · case {post.case_id}"
     yield (f" {difference.sign} ", style), (clip(where, max(10, width - 20)), "strong"), (state, "quiet")
-    yield (("   ", ""), (clip(post.text or post.title, max(10, width - 4)), ""))
+    yield (("   ", ""), (clip(revealed(post.text or post.title), max(10, width - 4)), ""))
     for reason in reason_lines(difference.sign == "+", difference.reasons):
         yield (("   ", ""), (clip(reason, max(10, width - 4)), "quiet"))

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from rich.cells import cell_len
 
+from sources.text.lookalikes import revealed
 from store.domain.case import CaseDetail, InboxRow, Priority
 from store.domain.journal import JournalEntry
 from tui import signs
@@ -92,7 +93,7 @@ def _author(row: InboxRow, others: Others | None) -> Iterator[Line]:
     if others is not None:
         yield text(f"other cases: {others.count}")
         for other in others.newest:
-            words = clip(other.title or other.text or f"({signs.wordless(other)})", 60)
+            words = clip(revealed(other.title or other.text) or f"({signs.wordless(other)})", 60)
             yield text(f"{signs.STATUS[other.status]} {local(other.last_at)[:10]} {words}", "quiet")
 
 
