@@ -223,8 +223,7 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
     def action_urgent_first(self) -> None:
         """The other order: the most urgent first, or the newest again."""
         self.urgent_first = not self.urgent_first
-        self.listing.clear()
-        self.list.scroll_to(y=0, animate=False, force=True)
+        self.list.begin_anew()
         self.load()
 
     def action_search(self) -> None:
@@ -284,9 +283,8 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
         self.search, self.everywhere = search, everywhere and bool(search)
         self.query_node = wanted if self.everywhere else And((view, wanted)) if view and wanted else wanted or view
         self.list.sought = wanted
-        self.listing.clear()
+        self.list.begin_anew()
         self.limit = FIRST
-        self.list.scroll_to(y=0, animate=False, force=True)
         self._draw_views()
         self.load()
 
