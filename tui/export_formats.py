@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from store.domain.safetext import safe, safe_line
 from store.export import Totals
+from tui.signs import who
 from tui.times import iso, local
 
 Row = Mapping[str, Any]
@@ -171,8 +172,7 @@ def _tables(totals: Totals) -> list[tuple[str, tuple[tuple[str, int], ...]]]:
 
 
 def _who(row: Row) -> str:
-    handle = f"@{str(row['handle']).removeprefix('@')}"
-    return f"{row['name']} {handle}" if row["name"] else handle
+    return who(str(row["handle"]), str(row["name"]))
 
 
 def _facts(row: Row) -> str:

@@ -269,8 +269,9 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
         if not found:
             self.app.say("nothing is like that, as far as has been read deeply")
             return
-        query = f"id:{','.join(str(number) for number, _ in found)}"
-        self.app.push_screen(make("found", query, f"the {len(found)} likest to “{words}”"))
+        likest = [number for number, _ in found]
+        query, title = f"id:{','.join(map(str, likest))}", f"the {len(found)} likest to “{words}”"
+        self.app.push_screen(make("found", query, title, likest))
 
     def _prompt_done(self) -> None:
         self.remove_class("-asking")
