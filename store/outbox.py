@@ -97,15 +97,29 @@ async def next_due_at(db: Database) -> datetime | None:
 
 async def pending(db: Database, *, now: datetime | None = None) -> dict[DeliveryState, int]:
     """How many of each state that is not settled, and failed of the last day: for the status line and for quitting."""
-    since = (now or utcnow()) - A_DAY
 
     async def work(connection: AsyncConnection) -> dict[DeliveryState, int]:
-        failed = (delivery.c.state == DeliveryState.FAILED) & (delivery.c.settled_at > since)
         unsettled = delivery.c.state.in_(set(DeliveryState) - SETTLED)
-        counted = select(delivery.c.state, func.count()).where(or_(unsettled, failed)).group_by(delivery.c.state)
+        counted = select(delivery.c.state, func.count()).where(or_(unsettled, _failed_lately(now)))
+        counted = counted.group_by(delivery.c.state)
         return {DeliveryState(state): number for state, number in await connection.execute(counted)}
 
     return await db.read(work)
+
+
+async def stuck(db: Database, *, now: datetime | None = None) -> list[int]:
+    """The cases of what needs a person, and of what failed in the last day; the newest first."""
+
+    async def work(connection: AsyncConnection) -> list[int]:
+        wanted = or_(delivery.c.state == DeliveryState.PERSON, _failed_lately(now))
+        found = select(delivery.c.case_id).where(wanted).group_by(delivery.c.case_id)
+        return list((await connection.execute(found.order_by(func.max(delivery.c.id).desc()))).scalars())
+
+    return await db.read(work)
+
+
+def _failed_lately(now: datetime | None) -> ColumnElement[bool]:
+    return (delivery.c.state == DeliveryState.FAILED) & (delivery.c.settled_at > (now or utcnow()) - A_DAY)
 
 
 async def listing(db: Database, *, states: tuple[DeliveryState, ...] = (), limit: int = 100) -> list[Delivery]:

@@ -79,6 +79,7 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
 
     def _pulsed(self, pulse: Pulse) -> None:
         self.query_one(StatusLine).tell(pulse=pulse)
+        self.query_one(KeysLine).about("inbox", ("unsent",) if pulse.stuck or pulse.failed else ())
         self.list.meet(pulse.present)
 
     def _meet_again(self) -> None:
@@ -264,8 +265,11 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
         engine = needed(self.app.settings.desk.reading.deep)
         if not words:
             raise BadInput("like: needs some words behind it")
-        self.app.say(f"looking for what is like “{words}” …")
-        found = await like(await self.app.database(), engine, words, most=LIKEST)
+        self.app.say(f"looking for what is like “{words}” …", seconds=0)  # an engine may take its time to begin
+        try:
+            found = await like(await self.app.database(), engine, words, most=LIKEST)
+        finally:
+            self.app.screen_hint("")
         if not found:
             self.app.say("nothing is like that, as far as has been read deeply")
             return
@@ -292,6 +296,20 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
     def action_person(self) -> None:
         if row := self._row():
             self._look_for(by_author(row), everywhere=True)
+
+    def action_unsent(self) -> None:
+        self.app.flow(self._unsent())
+
+    async def _unsent(self) -> None:
+        """Where an answer did not leave, in a list of its own."""
+        from store import outbox
+
+        found = await outbox.stuck(await self.app.database())
+        if not found:
+            self.app.say("every answer left, or is on its way")
+            return
+        query = f"id:{','.join(map(str, found))}"
+        self.app.push_screen(make("found", query, "answers that need you, or failed lately", found))
 
     def action_claim(self) -> None:
         self.app.flow(self._claim())

@@ -92,7 +92,10 @@ class StatusLine(Widget):
         width = self.size.width
         out = outbox_words(self.pulse)
         loud = f"{MARK}{AWAY}" if self.pulse.away else _loud(self.pulse.ailing)
-        calm = (f"→ {out}" if out else "", "" if self.pulse.away else _worker(self.pulse), self.agent)
+        worker = "" if self.pulse.away else _worker(self.pulse)
+        calm = (f"→ {out}" if out else "", worker, self.agent)
+        if self.pulse.worker == "elsewhere" and cell_len(self.place + loud + SEPARATOR.join(calm)) + 6 > width:
+            calm = (calm[0], "", self.agent)  # all is well with it, and something else has more to say
         rest = SEPARATOR.join(fact for fact in calm if fact)
         room = max(width // 3, width - cell_len(self.place) - 3)
         loud = clip(loud, max(LOUD_CELLS, room - cell_len(rest) - len(SEPARATOR)))
