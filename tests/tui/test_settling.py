@@ -117,7 +117,7 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     assert "queued behind the answer before it" in shown
     told = earful("send").narration
     assert all(words in told for words in ("1 held", "1 needs a person", "1 queued")), told
-    assert f"case 1 needs a person: {WHY}; `earful settle 1`" in told
+    assert f"case 1 needs a person: {WHY}; `earful settle 1 --send`, `--sent` or `--draft`" in told
     assert "1 needs a person" in earful("worker", "--for", "1s").narration
 
     sent_again = earful("settle", "1", "--send", "--json")
