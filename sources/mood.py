@@ -7,17 +7,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sources.learnt import Learnt
+from sources.text.deep.engines import ENGINES, OFF
 from sources.text.local import Layer
 from sources.text.names import without
 from sources.text.reading import whole_of
 from sources.text.sentiment import LEARNT, LEXICON, MODEL, Sentiment, sentiment, why
-from store import corrected
+from store import corrected, vectors
 from store.corrected import Told
 from store.database import Database
 from store.domain.desk import ReadingChoice
 from store.domain.mention import Mention
 
 SLIGHT = 0.05  # what moves less is not worth a line
+A_LITTLE = 0.005  # scores that are written alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Mood:
     """`engine` is what read it ("model" or "lexicon"), `read` what it says now without a person; `words` are (words,
     weight), weightiest first, below zero towards negative. `taught`: the same of the local layer, `leans` what it adds
     to every text of the language; both empty without a layer. `told`: a person's word, which holds; `but` are the
-    names that were left out."""
+    names that were left out. `stands` is what is stored, `deep` whether deep reading had its say in it."""
 
     engine: str
     read: Sentiment
@@ -35,6 +37,14 @@ class Mood:
     leans: float
     told: Told | None
     but: tuple[str, ...]
+    stands: Sentiment
+    deep: bool
+
+    @property
+    def otherwise(self) -> bool:
+        """Whether what stands differs from what is read now, though no person said so."""
+        apart = abs(self.stands.score - self.read.score) >= A_LITTLE
+        return self.told is None and (self.stands.label is not self.read.label or apart)
 
 
 async def moods(db: Database, choice: ReadingChoice, mentions: Iterable[Mention]) -> dict[int, Mood]:
@@ -42,14 +52,17 @@ async def moods(db: Database, choice: ReadingChoice, mentions: Iterable[Mention]
     learnt = Learnt()
     await learnt.refresh(db)
     found: dict[int, Mood] = {}
-    for mention in mentions:
-        if mention.deleted_at is None and not mention.ours:
-            told = await corrected.told(db, mention.id)
-            found[mention.id] = await asyncio.to_thread(_mood, mention, choice, learnt.layer, told)
+    theirs = [mention for mention in mentions if mention.deleted_at is None and not mention.ours]
+    deep = set[int]()
+    for engine in ENGINES.values() if choice.deep != OFF else ():  # also what is not installed here: the worker has it
+        deep |= set(await vectors.these(db, engine.identity, [mention.id for mention in theirs]))
+    for mention in theirs:
+        told = await corrected.told(db, mention.id)
+        found[mention.id] = await asyncio.to_thread(_mood, mention, choice, learnt.layer, told, mention.id in deep)
     return found
 
 
-def _mood(mention: Mention, choice: ReadingChoice, layer: Layer | None, told: Told | None) -> Mood:
+def _mood(mention: Mention, choice: ReadingChoice, layer: Layer | None, told: Told | None, deep: bool) -> Mood:
     whole, language = whole_of(mention.title, mention.text), mention.language
     text = without(whole, choice.names)
     taught: tuple[tuple[str, float], ...] = ()
@@ -67,6 +80,8 @@ def _mood(mention: Mention, choice: ReadingChoice, layer: Layer | None, told: To
         leans=leans,
         told=told,
         but=tuple(name for name in choice.names if without(whole, (name,)) != whole),
+        stands=Sentiment(mention.sentiment, mention.score),
+        deep=deep,
     )
 
 

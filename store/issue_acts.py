@@ -190,7 +190,7 @@ async def undo(db: Database, *, agent: str, now: datetime) -> Done:
         query = select(issue_act).where(issue_act.c.agent == agent, issue_act.c.undone_at.is_(None))
         act = (await connection.execute(query.order_by(issue_act.c.id.desc()).limit(1))).one_or_none()
         if act is None:
-            raise NotFound(f"{agent} did nothing to issues that could be taken back")
+            raise NotFound(f"nothing that {agent} did to issues is left to take back")
         values = update(issue).where(issue.c.id == act.issue_id)
         if act.action == MERGE:
             await connection.execute(update(issue).where(issue.c.id == act.other_id).values(merged_into=None))
@@ -381,5 +381,5 @@ def _phrase(phrase: str) -> str:
 def _example(text: str) -> str:
     said = safe_line(" ".join(text.split()), limit=1_000)
     if len(folded_words(said)) < 3:
-        raise BadInput("an example is a whole text, three words at least; a shorter one is a --phrase")
+        raise BadInput("an example is a whole text, three words at least; a shorter one is a phrase")
     return said

@@ -22,7 +22,7 @@ from store.domain.clock import utcnow
 from store.domain.delivery import MOVES, SETTLED, Delivery, DeliveryKind, DeliveryState
 from store.domain.errors import BadInput, Conflict, NotFound
 from store.domain.safetext import safe_line
-from store.domain.standing import entering
+from store.domain.standing import Standing, entering
 from store.tables import attempt, cases, delivery
 
 A_DAY = timedelta(days=1)
@@ -98,15 +98,29 @@ async def next_due_at(db: Database) -> datetime | None:
 
 async def pending(db: Database, *, now: datetime | None = None) -> dict[DeliveryState, int]:
     """How many of each state that is not settled, and failed of the last day: for the status line and for quitting."""
-    since = (now or utcnow()) - A_DAY
 
     async def work(connection: AsyncConnection) -> dict[DeliveryState, int]:
-        failed = (delivery.c.state == DeliveryState.FAILED) & (delivery.c.settled_at > since)
         unsettled = delivery.c.state.in_(set(DeliveryState) - SETTLED)
-        counted = select(delivery.c.state, func.count()).where(or_(unsettled, failed)).group_by(delivery.c.state)
+        counted = select(delivery.c.state, func.count()).where(or_(unsettled, _failed_lately(now)))
+        counted = counted.group_by(delivery.c.state)
         return {DeliveryState(state): number for state, number in await connection.execute(counted)}
 
     return await db.read(work)
+
+
+async def stuck(db: Database, *, now: datetime | None = None) -> list[int]:
+    """The cases of what needs a person, and of what failed in the last day; the newest first."""
+
+    async def work(connection: AsyncConnection) -> list[int]:
+        wanted = or_(delivery.c.state == DeliveryState.PERSON, _failed_lately(now))
+        found = select(delivery.c.case_id).where(wanted).group_by(delivery.c.case_id)
+        return list((await connection.execute(found.order_by(func.max(delivery.c.id).desc()))).scalars())
+
+    return await db.read(work)
+
+
+def _failed_lately(now: datetime | None) -> ColumnElement[bool]:
+    return (delivery.c.state == DeliveryState.FAILED) & (delivery.c.settled_at > (now or utcnow()) - A_DAY)
 
 
 async def listing(db: Database, *, states: tuple[DeliveryState, ...] = (), limit: int = 100) -> list[Delivery]:
@@ -148,7 +162,8 @@ async def move(
 ) -> Delivery:
     """Compare-and-set on (id, state, version), checked against MOVES; a stay in the same state is allowed for a new
     due_at or one more absence. Logs the attempt, notes the change. `tried` counts an attempt and sets tried_at.
-    sent: sets the case's answered_at (first time). failed and person: the case is `open` again with its version bumped.
+    sent: sets the case's answered_at (first time). failed and person: the case is `open` again with its version bumped;
+    and `waiting` again where a person settles that by sending, unless they wrote meanwhile.
     For failed replies, and for those that a person keeps instead of sending, the text becomes the agent's draft again
     (if it has no newer one). Raises Conflict when it moved meanwhile, BadInput for a move that MOVES does not know.
 
@@ -173,6 +188,8 @@ async def move(
             await drafts.taken(connection, delivery.case_id, delivery.agent, delivery.text)
         if to is not delivery.state:
             await _tell_the_case(connection, moved, now=now)
+            if delivery.state in (DeliveryState.PERSON, DeliveryState.FAILED):
+                await _their_turn(connection, moved, now=now)
         if (
             moved.kind is DeliveryKind.REPLY
             and delivery.state is DeliveryState.PERSON
@@ -191,16 +208,30 @@ async def _tell_the_case(connection: AsyncConnection, moved: Delivery, *, now: d
         await connection.execute(first.values(answered_at=now))
     elif moved.state in (DeliveryState.FAILED, DeliveryState.PERSON):
         standing = (await journal.standings(connection, [moved.case_id]))[moved.case_id]
-        opened = journal.Change(standing)
-        opened.set(standing.changed(entering(CaseStatus.OPEN)))
-        opened.after["delivery_state"] = moved.state
-        await journal.record(connection, [opened], "delivery", agent="earful", now=now)
-        await changes.note(connection, "case", [moved.case_id], at=now)
+        await _enter(connection, standing, CaseStatus.OPEN, moved, now=now)
         if moved.state is DeliveryState.FAILED and moved.kind is DeliveryKind.REPLY:
             # What failed keeps its identity; another try from the composer is another delivery.
             await drafts.put_back(
                 connection, moved.case_id, moved.agent, moved.text, identity=drafts.new_identity(), now=now
             )
+
+
+async def _their_turn(connection: AsyncConnection, moved: Delivery, *, now: datetime) -> None:
+    """An answer that needed a person has left after all, or leaves now: the case waits for its author as after any."""
+    if moved.kind is DeliveryKind.REPLY and moved.state in (DeliveryState.SENT, DeliveryState.QUEUED):
+        standing = (await journal.standings(connection, [moved.case_id]))[moved.case_id]
+        if standing.status is CaseStatus.OPEN and standing.newest_mention_id == moved.mention_id:
+            await _enter(connection, standing, CaseStatus.WAITING, moved, now=now)
+
+
+async def _enter(
+    connection: AsyncConnection, standing: Standing, status: CaseStatus, moved: Delivery, *, now: datetime
+) -> None:
+    entered = journal.Change(standing)
+    entered.set(standing.changed(entering(status)))
+    entered.after["delivery_state"] = moved.state
+    await journal.record(connection, [entered], "delivery", agent="earful", now=now)
+    await changes.note(connection, "case", [moved.case_id], at=now)
 
 
 async def find(connection: AsyncConnection, *where: ColumnElement[bool]) -> list[Delivery]:

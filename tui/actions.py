@@ -146,6 +146,7 @@ ACTIONS: tuple[Action, ...] = (
     # Look
     Action("search", "/", "search", "search", "search everything", INBOX, "Look", footer=6),
     Action("filter", "\\", "filter", "filter", "search in this view", INBOX, "Look"),
+    Action("unsent", "D", "unsent", "unsent", "the cases whose answer needs you, or failed lately", INBOX, "Look"),
     Action(
         "order", "!", "urgent_first", "urgent first", "the most urgent first, or the newest again", INBOX, "Look", 12
     ),

@@ -71,9 +71,11 @@ def _words(seen: CaseDetail, found: CaseDetail) -> Iterator[str]:
 
 def _deeds(seen: CaseDetail, found: CaseDetail, me: str) -> Iterator[str]:
     last = max((entry.id for entry in seen.journal), default=0)
+    said = {delivery.id: safe_line(delivery.text, limit=120) for delivery in found.deliveries}
     for entry in found.journal:
         if entry.id > last and entry.agent not in (me, MACHINE) and not entry.undone:
-            yield f"{entry.agent}: {entry.action}{change(entry.before, entry.after)}"
+            words = said.get((entry.after.get("delivery") or {}).get("id", 0), "")
+            yield f"{entry.agent}: {entry.action}{f' “{words}”' if words else ''}{change(entry.before, entry.after)}"
 
 
 def change(before: dict[str, object], after: dict[str, object]) -> str:

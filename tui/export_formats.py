@@ -19,6 +19,7 @@ from sources.text.lookalikes import revealed
 from store.domain.safetext import safe, safe_line
 from store.export import Totals
 from tui.links import plain
+from tui.signs import who
 from tui.times import iso, local
 
 Row = Mapping[str, Any]
@@ -173,8 +174,7 @@ def _tables(totals: Totals) -> list[tuple[str, tuple[tuple[str, int], ...]]]:
 
 
 def _who(row: Row) -> str:
-    handle = f"@{str(row['handle']).removeprefix('@')}"
-    return f"{row['name']} {handle}" if row["name"] else handle
+    return who(str(row["handle"]), str(row["name"]))
 
 
 def _facts(row: Row) -> str:

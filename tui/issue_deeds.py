@@ -5,9 +5,12 @@ Everything ends in `store.issue_acts`, as on the command line; who looks for iss
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from store.domain.errors import BadInput
 from store.domain.insight import Insights, IssueRow
 from tui.modals.form import Field, FormScreen
 from tui.modals.pick import Choice, PickScreen
@@ -56,21 +59,21 @@ class IssueDeeds:
             Field("phrase", "whatever holds these words, in any language"),
             Field("example", "whatever is like this text"),
         ]
-        form = await self.app.ask(FormScreen("Pin an issue", fields, verb="pin"))
-        if form is None:
-            return
         from store import issue_acts
 
-        done = await issue_acts.pin(
-            await self.app.database(),
-            form["name"],
-            phrases=[form["phrase"]] if form["phrase"] else [],
-            examples=[form["example"]] if form["example"] else [],
-            issue_id=here.id if here else None,
-            agent=self.app.agent,
-            now=datetime.now(UTC),
-        )
-        await self._told(done, f"pinned as {done.label}; what it takes comes within a minute")
+        async def pin(form: dict[str, str]) -> Done:
+            return await issue_acts.pin(
+                await self.app.database(),
+                form["name"],
+                phrases=[form["phrase"]] if form["phrase"] else [],
+                examples=[form["example"]] if form["example"] else [],
+                issue_id=here.id if here else None,
+                agent=self.app.agent,
+                now=datetime.now(UTC),
+            )
+
+        if done := await self._filled_in("Pin an issue", fields, pin, verb="pin"):
+            await self._told(done, f"pinned as “{done.label}”; what it takes comes within a minute")
 
     def action_issue_rename(self) -> None:
         self.app.flow(self._rename())
@@ -78,13 +81,15 @@ class IssueDeeds:
     async def _rename(self) -> None:
         if (here := self._issue()) is None:
             return
-        form = await self.app.ask(FormScreen("Rename the issue", [Field("name", "name", here.label, required=True)]))
-        if form is not None:
-            from store import issue_acts
+        from store import issue_acts
 
+        async def rename(form: dict[str, str]) -> Done:
             database, now = await self.app.database(), datetime.now(UTC)
-            done = await issue_acts.rename(database, here.id, form["name"], agent=self.app.agent, now=now)
-            await self._told(done, f"{here.label} is now called {done.label}")
+            return await issue_acts.rename(database, here.id, form["name"], agent=self.app.agent, now=now)
+
+        fields = [Field("name", "name", here.label, required=True)]
+        if done := await self._filled_in("Rename the issue", fields, rename, verb="rename"):
+            await self._told(done, f"“{here.label}” is now called “{done.label}”")
 
     def action_issue_merge(self) -> None:
         self.app.flow(self._merge())
@@ -100,7 +105,7 @@ class IssueDeeds:
 
             database, now = await self.app.database(), datetime.now(UTC)
             done = await issue_acts.merge(database, into, here.id, agent=self.app.agent, now=now)
-            await self._told(done, f"{here.label} went into {done.label}, {done.moved:,} mentions")
+            await self._told(done, f"“{here.label}” went into “{done.label}”, {done.moved:,} mentions")
 
     def action_issue_split(self) -> None:
         self.app.flow(self._split())
@@ -109,14 +114,27 @@ class IssueDeeds:
         if (here := self._issue()) is None:
             return
         fields = [Field("phrase", "its mentions that hold", required=True), Field("name", "become", required=True)]
-        form = await self.app.ask(FormScreen(f"Split “{here.label}”", fields, verb="split"))
-        if form is not None:
-            from store import issue_acts
+        from store import issue_acts
 
+        async def split(form: dict[str, str]) -> Done:
             database, now = await self.app.database(), datetime.now(UTC)
             who, phrase = self.app.agent, form["phrase"]
-            done = await issue_acts.split(database, here.id, form["name"], phrase=phrase, agent=who, now=now)
-            await self._told(done, f"{done.moved:,} mentions are now {done.label}")
+            return await issue_acts.split(database, here.id, form["name"], phrase=phrase, agent=who, now=now)
+
+        if done := await self._filled_in(f"Split “{here.label}”", fields, split, verb="split"):
+            await self._told(done, f"{done.moved:,} mentions are now “{done.label}”")
+
+    async def _filled_in(
+        self, title: str, fields: Sequence[Field], act: Callable[[dict[str, str]], Awaitable[Done]], *, verb: str
+    ) -> Done | None:
+        """What a form asks for, done; where that is refused, why, and the form again as it was filled in."""
+        while (form := await self.app.ask(FormScreen(title, fields, verb=verb))) is not None:
+            try:
+                return await act(form)
+            except BadInput as error:
+                self.app.complain(error)
+                fields = [replace(field, value=form[field.name]) for field in fields]
+        return None
 
     def action_issue_undo(self) -> None:
         self.app.flow(self._undo())
@@ -125,7 +143,7 @@ class IssueDeeds:
         from store import issue_acts
 
         done = await issue_acts.undo(await self.app.database(), agent=self.app.agent, now=datetime.now(UTC))
-        await self._told(done, f"{done.action} of {done.label} taken back")
+        await self._told(done, f"{done.action} of “{done.label}” taken back")
 
     async def _told(self, done: Done, words: str) -> None:
         await self.count()

@@ -27,6 +27,9 @@ def mood_lines(mood: Mood) -> Iterator[str]:
         yield f"and {mood.leans:+.2f} on every text of this language"
     if mood.but:
         yield f"names without a mood: {', '.join(mood.but)}"
+    if mood.otherwise:
+        why = "deep reading has half a say" if mood.deep else "read so earlier; `earful reread` reads it anew"
+        yield f"stands as {SENTIMENT[mood.stands.label]} {mood.stands.label} ({mood.stands.score:+.2f}): {why}"
     if mood.told is not None:
         told = mood.told
         where = "on another desk" if told.mention is None else f"on case {told.case}"
@@ -45,6 +48,7 @@ def mood_record(mood: Mood) -> dict[str, Any]:
         "taught": [list(pair) for pair in mood.taught],
         "leans": mood.leans,
         "names": list(mood.but),
+        "deep": mood.deep,
         "corrected": None
         if told is None
         else {

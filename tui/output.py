@@ -1,7 +1,7 @@
 """The only way the command line prints: standard output is data, standard error is narration, all of it cleaned,
 and beside an address that reads like another one is what it leads to.
 
-What goes to a pipe is what goes to a terminal, colours aside.
+What goes to a pipe is what goes to a terminal, colours aside; but the lines of a list are cut to a terminal's width.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Output:
         self._data = data if data is not None else sys.stdout
         self._narration = narration if narration is not None else sys.stderr
         self.colour = not json and wants_colour(self._data)
+        self.room = width_of(self._data)
         for stream in (self._data, self._narration):
             if hasattr(stream, "reconfigure"):  # what a terminal's encoding has no sign for becomes "?", never a crash
                 stream.reconfigure(errors="replace")
@@ -54,6 +55,10 @@ class Output:
     def row(self, *cells: Cell | str) -> None:
         """One line of cells, a space between."""
         self._write(_line(cells, self.colour))
+
+    def listed(self, *cells: Cell | str) -> None:
+        """The same of a list: on a terminal it takes one line of it, whatever is cut off."""
+        self._write(_line(cells, self.colour, self.room))
 
     def tell_row(self, *cells: Cell | str) -> None:
         """The same as narration."""
@@ -89,15 +94,35 @@ class Output:
             self._data.write(line + "\n")
 
 
-def _line(cells: Iterable[Cell | str], colour: bool) -> str:
+def _line(cells: Iterable[Cell | str], colour: bool, room: int | None = None) -> str:
+    """With `room`, cells are cut to their widths, and the line to `room`."""
     pieces = []
     for cell in cells:
         text, width, style = cell if isinstance(cell, Cell) else Cell(cell)
         clean = revealed(safe_line(text, limit=4_096))
+        if room is not None:
+            clean = _cut(clean, min(abs(width) or room, room))
+            room = max(0, room - max(abs(width), cells_of(clean)) - 1)
         gap = " " * max(0, abs(width) - cells_of(clean)) if width else ""
         shown = f"\x1b[{STYLES[style]}m{clean}\x1b[0m" if style and clean and colour else clean
         pieces.append(gap + shown if width < 0 else shown + gap)
     return " ".join(pieces).rstrip(" ")
+
+
+def _cut(text: str, width: int) -> str:
+    if cells_of(text) <= width:
+        return text
+    from tui.lettering import shorten
+
+    return shorten(text, width)
+
+
+def width_of(stream: TextIO | None) -> int | None:
+    """The columns of the terminal that a stream is; None where it is none, or does not know."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None if stream is not None else None
+    except (OSError, ValueError):
+        return None
 
 
 def wants_colour(stream: TextIO | None) -> bool:

@@ -105,6 +105,11 @@ def network(name: str) -> str:
     return NETWORK.get(name, name)
 
 
+def who(handle: str, name: str = "") -> str:
+    """ "Ana Pop (ana@social.example)": the displayed name and the handle as it is; one where they are the same."""
+    return f"{name} ({handle})" if name and handle and name != handle else name or handle
+
+
 def left(length: timedelta) -> str:
     """ "in 3h", "20m ago": how far a moment is."""
     seconds = int(abs(length).total_seconds())
@@ -116,6 +121,6 @@ def left(length: timedelta) -> str:
 
 
 def double(row: InboxRow, ours: tuple[str, ...]) -> str:
-    """ "≈ looks like @acme" where the author is not us and could be taken for us; else ""."""
+    """ "≈ looks like acme" where the author is not us and could be taken for us; else ""."""
     like = looks_like(row.handle, row.name, ours)
-    return f"{DOUBLE} looks like @{safe_line(like, limit=40)}" if like else ""
+    return f"{DOUBLE} looks like {safe_line(like, limit=40)}" if like else ""

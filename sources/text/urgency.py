@@ -14,6 +14,14 @@ from sources.text.lexicon import Hit
 from store.domain import urgency as points
 from store.domain.mention import SentimentLabel
 
+SPOKEN_OF = {
+    "safety": "danger",
+    "data leak": "a data leak",
+    "legal": "legal steps",
+    "fraud": "fraud",
+    "press": "the press",
+}
+
 
 def urgency(
     hits: list[Hit], label: SentimentLabel, score: float, intent: str | None, followers: int | None
@@ -33,7 +41,7 @@ def urgency(
         if words := [hit for hit in hits if hit.section == crisis]:
             surest = max(words, key=lambda hit: hit.weight)
             weight = round(weight * points.SURENESS[min(3, max(1, round(surest.weight)))])
-            found.append((weight // points.MILD if mild else weight, f"{crisis} crisis word: {surest.words}"))
+            found.append((weight // points.MILD if mild else weight, f"talk of {SPOKEN_OF[crisis]} (“{surest.words}”)"))
     if followers is not None and followers >= points.AUDIENCE_LEAST:
         reach = min(points.AUDIENCE_MOST, round(points.AUDIENCE * (log10(followers) - 3)))
         found.append((reach if bad else reach // (3 if friendly else 2), f"{followers:,} followers"))

@@ -101,13 +101,13 @@ def test_intent(text: str, intent: str | None) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("you charged me twice, my lawyer will write to you", "legal crisis word: my lawyer"),
-        ("dacă nu primesc banii vă reclam la ANPC", "legal crisis word: vă reclam"),
-        ("das Gerät ist explodiert, nie wieder", "safety crisis word: explodiert"),
-        ("questa è una truffa, mi avete rubato i soldi", "fraud crisis word: mi avete rubato"),
-        ("veo facturas de otros, esto es una fuga de datos", "data leak crisis word: facturas de otros"),
-        ("mások számláit látom a fiókomban, felháborító", "data leak crisis word: mások számláit"),
-        ("bị lừa đảo mất tiền, sẽ tố cáo", "fraud crisis word: bị lừa"),
+        ("you charged me twice, my lawyer will write to you", "talk of legal steps (“my lawyer”)"),
+        ("dacă nu primesc banii vă reclam la ANPC", "talk of legal steps (“vă reclam”)"),
+        ("das Gerät ist explodiert, nie wieder", "talk of danger (“explodiert”)"),
+        ("questa è una truffa, mi avete rubato i soldi", "talk of fraud (“mi avete rubato”)"),
+        ("veo facturas de otros, esto es una fuga de datos", "talk of a data leak (“facturas de otros”)"),
+        ("mások számláit látom a fiókomban, felháborító", "talk of a data leak (“mások számláit”)"),
+        ("bị lừa đảo mất tiền, sẽ tố cáo", "talk of fraud (“bị lừa”)"),
     ],
 )
 def test_a_crisis_is_shown_with_its_word(text: str, reason: str) -> None:
@@ -139,7 +139,7 @@ def test_urgency_adds_up_and_is_bounded() -> None:
 def test_a_word_of_a_crisis_surfaces_and_makes_no_threat(text: str, word: str | None) -> None:
     found = read("", text)
     assert found.intent != "threat"
-    shown = [reason.partition("crisis word: ")[2] for reason in found.reasons if "crisis word" in reason]
+    shown = [reason for reason in found.reasons if reason.startswith("talk of ")]
     assert [word in each for each in shown] == [True] if word else not shown
     assert found.urgency < 50
 

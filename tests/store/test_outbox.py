@@ -160,6 +160,23 @@ async def test_whether_one_arrived_is_looked_for_though_an_older_one_is_sent_aga
     assert await outbox.due(db, now=LATER) == [], "it leaves in its turn"
 
 
+@pytest.mark.parametrize(("stuck", "settled"), [(PERSON, SENT), (PERSON, QUEUED), (FAILED, QUEUED)])
+async def test_what_a_person_sends_after_all_waits_for_its_author_again(
+    db: Database, stuck: DeliveryState, settled: DeliveryState
+) -> None:
+    line = await land(db, *(read_mention(author=f"a{n}", thread=f"t{n}") for n in range(3)))
+    quiet, speaking, kept = line.new_cases
+    for case_id in (quiet, speaking, kept):
+        one = await reply(db, case_id, f"to {case_id}", f"draft {case_id}")
+        await walk(db, one, QUEUED, SENDING, *([UNKNOWN, stuck] if stuck is PERSON else [stuck]))
+        assert (await row_of(db, case_id)).status is CaseStatus.OPEN
+    await land(db, read_mention("still broken", author="a1", thread="t1", created_at=NOW))
+    for one in await outbox.listing(db):
+        await outbox.move(db, one, WITHDRAWN if one.case_id == kept else settled, now=LATER)
+    statuses = [(await row_of(db, case_id)).status for case_id in (quiet, speaking, kept)]
+    assert statuses == [CaseStatus.WAITING, CaseStatus.OPEN, CaseStatus.OPEN]
+
+
 async def test_an_answer_in_doubt_does_not_hold_up_an_escalation(db: Database) -> None:
     (case_id,) = await open_cases(db)
     await walk(db, await reply(db, case_id), QUEUED, SENDING, UNKNOWN, PERSON)

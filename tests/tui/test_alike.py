@@ -19,6 +19,7 @@ from tests.sources.deep_engine import engine
 from tests.tui.desk import CAN_ANSWER, press, reader, store
 from tests.tui.test_inbox import START, rows, running, seed, until
 from tui.modals.alike import AlikeScreen
+from tui.modals.mood import MoodScreen
 from tui.screens.found import FoundScreen
 
 __all__ = ["engine"]
@@ -90,3 +91,21 @@ async def test_without_an_engine_the_keys_say_what_would_give_it(
     async with running(path, desk=desk) as (app, pilot):
         await press(pilot, "enter", "A")
         await until(pilot, lambda: any("needs deep reading" in told.message for told in app._notifications))
+
+
+async def test_the_likest_stands_first_and_a_mood_tells_of_deep_reading(engine: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "earful.db"
+    await seed(path, ["refund bill login parcel", "a splendid refund"])
+    async with store(path) as database:
+        await deepen(database, engine_of(path), ReadingChoice())
+    newer, older = await rows(path)
+    async with running(path) as (app, pilot):
+        await press(pilot, "slash")
+        app.screen.query_one("#prompt", Input).value = "like:refund"
+        await press(pilot, "enter")
+        await until(pilot, lambda: isinstance(app.screen, FoundScreen) and len(app.screen.listing) > 0)
+        assert isinstance(app.screen, FoundScreen)
+        assert list(app.screen.listing.ids) == [older.id, newer.id]
+        await press(pilot, "w")
+        assert isinstance(app.screen, MoodScreen)
+        assert any("deep reading has half a say" in said for said in app.screen.lines), app.screen.lines

@@ -33,7 +33,7 @@ def earful(tmp_path: Path) -> Earful:
 def test_what_is_here_says_where_and_by_which_words(earful: Earful) -> None:
     told = earful("why", "https://social.example/p1")
     assert told.code == 0
-    assert told.lines[:2] == ["here case 1", "@ana help: acme cloud is down"]
+    assert told.lines[:2] == ["here case 1", "ana help: acme cloud is down"]
     assert told.lines[3:] == ["watch acme", '  `"acme cloud"`: help: acme cloud is down']
     assert earful("why", "1").data == earful("why", "#1").data == told.data
 

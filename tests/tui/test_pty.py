@@ -225,3 +225,15 @@ async def test_suspicious_answers_of_a_terminal_are_no_commands(tmp_path: Path) 
         terminal.read(1)
         assert "1/2" in terminal.text
     assert await statuses(tmp_path / "earful.db") == [CaseStatus.NEW] * 2
+
+
+async def test_of_the_view_before_nothing_stays_on_the_screen(tmp_path: Path) -> None:
+    await seed(tmp_path / "earful.db", [f"complaint {n}" for n in range(6)])
+    with earful(tmp_path) as terminal:
+        terminal.wait(lambda text: "complaint 5" in text)
+        terminal.send("e")
+        terminal.wait(lambda text: "complaint 0" not in text)
+        terminal.send("7")
+        terminal.wait(lambda text: "complaint 0" in text and not re.search("complaint [1-5]", text))
+        terminal.send("1")
+        terminal.wait(lambda text: "complaint 0" not in text and len(re.findall("complaint [1-5]", text)) == 5)

@@ -17,7 +17,7 @@ from tui.output import Output
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 PIPE_CLOSED = 141  # 128 + SIGPIPE
-_TAKES_VALUE = ("--config", "--database")
+_TAKES_VALUE = ("--config", "--database", "--as")
 _PATHS = ("config", "database", "file", "output")
 
 

@@ -151,7 +151,8 @@ def _act(call: Call, action: Action, ids: Sequence[int] | None = None) -> int:
             call.out.tell(f"and {more:,} more that say the same")
         touched = [case_id for case_id, _ in targets]
         for start in range(0, len(touched), AT_ONCE):
-            await print_cases(db, await cases.rows(db, touched[start : start + AT_ONCE], now=call.now), call.out)
+            rows = await cases.rows(db, touched[start : start + AT_ONCE], now=call.now)
+            await print_cases(call, call.settings, db, rows)
         return DONE
 
     return with_store(call.settings, work)

@@ -46,9 +46,15 @@ async def tell_rest(db: Database, out: Output) -> None:
     """Say what is still in the outbox, and who waits for a person."""
     counts = {state: count for state, count in (await outbox.pending(db)).items() if count and state not in SETTLED}
     if counts:
-        out.tell(f"still in the outbox: {', '.join(f'{count} {state}' for state, count in counts.items())}")
+        waiting = ", ".join(f"{count} {_counted(state, count)}" for state, count in counts.items())
+        out.tell(f"still in the outbox: {waiting}")
     for one in await outbox.listing(db, states=(DeliveryState.PERSON,)):
-        out.tell(f"case {one.case_id} needs a person: {one.error or 'look there'}; `earful settle {one.case_id}`")
+        ways = f"`earful settle {one.case_id} --send`, `--sent` or `--draft`"
+        out.tell(f"case {one.case_id} needs a person: {one.error or 'look there'}; {ways}")
+
+
+def _counted(state: DeliveryState, count: int) -> str:
+    return "need a person" if state is DeliveryState.PERSON and count > 1 else state
 
 
 async def settle(settings: Settings, db: Database, ids: Sequence[int], out: Output) -> list[Delivery]:

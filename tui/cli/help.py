@@ -19,6 +19,8 @@ Options, before or after the command
                                   earful.db in your data folder)
   --json                          JSON Lines instead of lines for people
   --quiet                         no narration on standard error
+  --as AGENT                      who does it, or whose screen it is (default:
+                                  your login name)
   -h, --help                      also after a command: earful reply --help
   --version
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sources.text.deep.engines import needed
+from sources.text.lookalikes import own_names
 from store import cases
 from store.cases import texts
 from store.database import Database
@@ -15,13 +16,14 @@ from store.domain.query import And, Node, parse
 from tui.cli.call import DONE, Call
 from tui.cli.records import case_line, case_record
 from tui.nearest import did_you_mean
-from tui.output import Cell, Output
+from tui.output import Cell
 from tui.settings import Settings
 from tui.times import local_zone
 from tui.wiring import with_store
 
 PAGE = 500
 LIKEST = 20
+WIDE = 120  # columns from which on nothing is abbreviated
 
 
 def views(desk: Desk) -> dict[str, View]:
@@ -57,7 +59,7 @@ def print_inbox(
     limit: int | None = None,
     urgent_first: bool = False,
 ) -> None:
-    out, query = call.out, filter_of(settings.desk, view, search)
+    query = filter_of(settings.desk, view, search)
     now = call.now.astimezone(local_zone())  # the days of a query are the reader's
 
     async def stream(db: Database) -> int:
@@ -66,7 +68,7 @@ def print_inbox(
         while limit is None or shown < limit:
             size = PAGE if limit is None else min(PAGE, limit - shown)
             page = await cases.listing(db, query, me=settings.agent, now=now, limit=size, after=after)
-            await print_cases(db, page, out)
+            await print_cases(call, settings, db, page)
             shown += len(page)
             if len(page) < size:
                 break
@@ -76,11 +78,11 @@ def print_inbox(
     async def ranked(db: Database) -> int:
         found = await cases.ids(db, query, me=settings.agent, now=now, limit=limit, urgent_first=True)
         for start in range(0, len(found), PAGE):
-            await print_cases(db, await cases.rows(db, found[start : start + PAGE], now=now), out)
+            await print_cases(call, settings, db, await cases.rows(db, found[start : start + PAGE], now=now))
         return len(found)
 
     if not with_store(settings, ranked if urgent_first else stream):
-        out.tell("no cases here")
+        call.out.tell("no cases here")
 
 
 def _like(call: Call) -> int:
@@ -97,7 +99,7 @@ def _like(call: Call) -> int:
 
         within = None if query is None else set(await cases.ids(db, query, me=settings.agent, now=now))
         near = dict(await like(db, engine, args.like, most=args.limit or LIKEST, within=within))
-        await print_cases(db, await cases.rows(db, list(near)), call.out, near)
+        await print_cases(call, settings, db, await cases.rows(db, list(near)), near)
         return len(near)
 
     if not with_store(settings, found):
@@ -106,12 +108,15 @@ def _like(call: Call) -> int:
 
 
 async def print_cases(
-    db: Database, rows: Sequence[InboxRow], out: Output, near: Mapping[int, float] | None = None
+    call: Call, settings: Settings, db: Database, rows: Sequence[InboxRow], near: Mapping[int, float] | None = None
 ) -> None:
     """As lines with the beginning of their words, or as JSON with all of them; `near` says how like each is."""
+    out = call.out
     if not out.json:
+        ours, narrow = own_names(settings.desk), out.room is not None and out.room < WIDE
         for row in rows:
-            out.row(*([Cell(f"{near[row.id]:.0%}", 4, "bold")] if near else []), *case_line(row))
+            line = case_line(row, ours, call.now, narrow=narrow)
+            out.listed(*([Cell(f"{near[row.id]:.0%}", 4, "bold")] if near else []), *line)
         return
     whole = await texts.newest(db, [row.id for row in rows])
     for row in rows:

@@ -17,7 +17,7 @@ def ledger(call: Call) -> int:
         if call.out.json:
             call.out.record(poll_record(line))
         else:
-            call.out.row(*poll_line(line))
+            call.out.listed(*poll_line(line))
     if not lines:
         of = f" of `{args.source}`" if args.source else ""
         call.out.tell(f"no polls{of} here yet; `earful poll --once` makes some")

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from sources.text.lookalikes import looks_like, revealed
 from store.domain.case import CaseDetail, InboxRow
 from store.domain.delivery import Delivery, DeliveryState, waits_behind
 from store.domain.mention import Author, Mention
 from store.domain.poll import PollLine
 from tui.output import Cell
-from tui.signs import wordless
+from tui.signs import DOUBLE, age, network, wordless
 from tui.times import iso, local
 
 Record = dict[str, Any]
@@ -48,19 +49,21 @@ def case_record(row: InboxRow, text: str | None = None) -> Record:
     }
 
 
-def case_line(row: InboxRow) -> list[Cell | str]:
-    """number, status, priority, when, network, who, mood, whose, words, tags."""
+def case_line(row: InboxRow, ours: tuple[str, ...], now: datetime, *, narrow: bool = False) -> list[Cell | str]:
+    """number, status, priority, when, network, who, mood, whose, words, tags. `ours` are our names, for who looks like
+    us; `narrow` leaves room for words in 80 columns."""
     text = f"{row.title}: {row.text}" if row.title and row.title != row.text else row.text
+    who = f"{DOUBLE}{row.handle}" if looks_like(row.handle, row.name, ours) else row.handle
     return [
         Cell(str(row.id), -5, "bold"),
         Cell(row.status, 9),
         Cell(PRIORITIES.get(row.priority, ""), 2, "bold red"),
-        Cell(local(row.last_at), 16, "dim"),
-        Cell(row.network, 10),
-        Cell(f"@{row.handle.removeprefix('@')}", 26),
+        Cell(age(row.last_at, now), -3, "dim") if narrow else Cell(local(row.last_at), 16, "dim"),
+        Cell(network(row.network), 5) if narrow else Cell(row.network, 10),
+        Cell(who, 14 if narrow else 26),
         Cell(SIGNS.get(row.sentiment, "·"), 1, COLOURS.get(row.sentiment, "")),
-        Cell(row.assignee or "-", 8),
-        text or f"({wordless(row)})",
+        Cell(row.assignee or "-", 5 if narrow else 8),
+        revealed(text) or f"({wordless(row)})",
         *(Cell(f"#{tag}", 0, "dim") for tag in row.tags),
     ]
 
@@ -192,9 +195,10 @@ def poll_record(line: PollLine) -> Record:
 
 
 def poll_words(line: PollLine) -> str:
-    """The counts of a ledger line: returned = new + duplicate + unmatched + failed."""
-    counts = f"{line.new} new, {line.duplicate} known, {line.unmatched} unmatched, {line.failed} failed"
-    words = f"{line.returned} returned: {counts}"
+    """The counts of a ledger line, those that are not 0: returned = new + duplicate + unmatched + failed."""
+    counts = {"new": line.new, "known": line.duplicate, "unmatched": line.unmatched, "failed": line.failed}
+    words = f"{line.returned:,} returned"
+    words += f": {', '.join(f'{count:,} {name}' for name, count in counts.items() if count)}" if line.returned else ""
     if line.gap_seconds:
         words += f"; {line.gap_seconds:.0f} s not covered"
     return words
@@ -204,7 +208,7 @@ def poll_line(line: PollLine) -> list[Cell | str]:
     return [
         Cell(local(line.started_at), 16, "dim"),
         Cell(line.source, 18),
-        Cell(line.stream, 20),
         Cell(poll_words(line), 0, "yellow" if line.gap_seconds else ""),
         Cell(line.error or line.reason, 0, "red"),
+        Cell(line.stream, 0, "dim"),
     ]

@@ -13,6 +13,7 @@ from tui.cli.call import DONE, Call
 from tui.cli.records import SIGNS, Record, delivery_line, messages, show_record
 from tui.moods import mood_lines, mood_record
 from tui.output import Cell, Output
+from tui.signs import who
 from tui.times import local
 from tui.wiring import with_store
 from tui.worddiff import marked
@@ -41,7 +42,7 @@ def _print(case: CaseDetail, found: Mapping[int, Mood], out: Output) -> None:
     audience = f", {row.followers:,} followers" if row.followers is not None else ""
     out.row(Cell(f"case {row.id}", 0, "bold"), f"{row.status}, {row.priority} priority, {whose}")
     source = f" ({row.source})" if row.source != row.network else ""
-    out.row(f"{row.name} @{row.handle.removeprefix('@')} on {row.network}{source}{audience}".strip())
+    out.row(f"{who(row.handle, row.name)} on {row.network}{source}{audience}")
     facts = {
         "language": row.language,
         "sentiment": f"{SIGNS.get(row.sentiment, '·')} {row.sentiment} ({row.score:+.2f})",
@@ -88,7 +89,7 @@ def _message(message: Record, out: Output) -> None:
     out.row()
     out.row(
         Cell("we" if message["ours"] else "they", 4, "bold"),
-        f"@{author['handle'].removeprefix('@')}, {local(at)}{marks}",
+        f"{author['handle']}, {local(at)}{marks}",
     )
     if message["title"] and message["title"] != message["text"]:
         out.text(message["title"], indent="  ")

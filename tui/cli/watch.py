@@ -219,7 +219,7 @@ def _print_trial(trial: Trial, out: Output) -> None:
             Cell(difference.sign, 1, "green" if appears else "red"),
             Cell(local(post.created_at), 16, "dim"),
             Cell(post.network, 10),
-            Cell(f"@{post.handle.removeprefix('@')}", 0, "bold"),
+            Cell(post.handle, 0, "bold"),
             safe_line(post.text or post.title, limit=SHOWN),
             Cell(f"case {post.case_id}" if post.case_id is not None else "", 0, "dim"),
         )

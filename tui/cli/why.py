@@ -99,7 +99,7 @@ def _print(answer: Answer, out: Output) -> None:
     facts = [Cell(number, 0, "bold")] if number else []
     out.row(Cell(head, 0, colour), *facts, answer.detail)
     if answer.text:
-        out.row(Cell(f"@{answer.handle.removeprefix('@')}", 0, "dim"), answer.text)
+        out.row(Cell(answer.handle, 0, "dim"), answer.text)
     if answer.source:
         way = f"{answer.source}, {answer.stream}" if answer.stream else answer.source
         seen = f"returned by {way}"

@@ -46,7 +46,8 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
             for field in self.fields:
                 yield Label(line(field.label + ("" if field.required else " (optional)")), classes="label")
                 yield TextField(field.value, id=f"field-{field.name}", compact=True, select_on_focus=False)
-            yield Static(line(f"Enter: {self.verb} · Esc leaves"), classes="hint")
+            enter = f"Enter goes on, at the end: {self.verb}" if len(self.fields) > 1 else f"Enter: {self.verb}"
+            yield Static(line(f"{enter} · Esc leaves"), classes="hint")
 
     @on(Input.Submitted)
     def _next(self, event: Input.Submitted) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual import events
 from textual.content import Content
 from textual.widgets import Static
@@ -13,10 +15,11 @@ from tui.widgets.status_line import KeysLine
 
 class FoundScreen(InboxScreen):
     """Everything works here as in the inbox; leaving goes back to where the question was asked. `title` says in words
-    what `query` asks for."""
+    what `query` asks for; `order` is that of these cases, else the newest are first."""
 
-    def __init__(self, query: str, title: str) -> None:
+    def __init__(self, query: str, title: str, order: Sequence[int] = ()) -> None:
         super().__init__()
+        self.ranks = {number: place for place, number in enumerate(order)}
         self.asked, self.title_words = query, title
         self._waiting_for_first = False  # keys wait for `load` alone
 

@@ -80,6 +80,7 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
 
     def _pulsed(self, pulse: Pulse) -> None:
         self.query_one(StatusLine).tell(pulse=pulse)
+        self.query_one(KeysLine).about("inbox", ("unsent",) if pulse.stuck or pulse.failed else ())
         self.list.meet(pulse.present)
 
     def _meet_again(self) -> None:
@@ -224,8 +225,7 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
     def action_urgent_first(self) -> None:
         """The other order: the most urgent first, or the newest again."""
         self.urgent_first = not self.urgent_first
-        self.listing.clear()
-        self.list.scroll_to(y=0, animate=False, force=True)
+        self.list.begin_anew()
         self.load()
 
     def action_search(self) -> None:
@@ -266,13 +266,17 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
         engine = needed(self.app.settings.desk.reading.deep)
         if not words:
             raise BadInput("like: needs some words behind it")
-        self.app.say(f"looking for what is like “{words}” …")
-        found = await like(await self.app.database(), engine, words, most=LIKEST)
+        self.app.say(f"looking for what is like “{words}” …", seconds=0)  # an engine may take its time to begin
+        try:
+            found = await like(await self.app.database(), engine, words, most=LIKEST)
+        finally:
+            self.app.screen_hint("")
         if not found:
             self.app.say("nothing is like that, as far as has been read deeply")
             return
-        query = f"id:{','.join(str(number) for number, _ in found)}"
-        self.app.push_screen(make("found", query, f"the {len(found)} likest to “{words}”"))
+        likest = [number for number, _ in found]
+        query, title = f"id:{','.join(map(str, likest))}", f"the {len(found)} likest to “{words}”"
+        self.app.push_screen(make("found", query, title, likest))
 
     def _prompt_done(self) -> None:
         self.remove_class("-asking")
@@ -285,15 +289,28 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
         self.search, self.everywhere = search, everywhere and bool(search)
         self.query_node = wanted if self.everywhere else And((view, wanted)) if view and wanted else wanted or view
         self.list.sought = wanted
-        self.listing.clear()
+        self.list.begin_anew()
         self.limit = FIRST
-        self.list.scroll_to(y=0, animate=False, force=True)
         self._draw_views()
         self.load()
 
     def action_person(self) -> None:
         if row := self._row():
             self._look_for(by_author(row), everywhere=True)
+
+    def action_unsent(self) -> None:
+        self.app.flow(self._unsent())
+
+    async def _unsent(self) -> None:
+        """Where an answer did not leave, in a list of its own."""
+        from store import outbox
+
+        found = await outbox.stuck(await self.app.database())
+        if not found:
+            self.app.say("every answer left, or is on its way")
+            return
+        query = f"id:{','.join(map(str, found))}"
+        self.app.push_screen(make("found", query, "answers that need you, or failed lately", found))
 
     def action_claim(self) -> None:
         self.app.flow(self._claim())

@@ -41,6 +41,7 @@ class Loading(Screen[None]):
         self.search, self.everywhere = "", False
         self.query_node: Node | None = None
         self.urgent_first = False
+        self.ranks: dict[int, int] = {}  # where a case stands, for what has an order of its own
         self.total = ""
         self.limit = FIRST
         self._waiting_for_first = True
@@ -78,6 +79,8 @@ class Loading(Screen[None]):
         ids = await cases.ids(database, node, me=self.app.agent, now=now, limit=limit, urgent_first=urgent_first)
         if node is not self.query_node or urgent_first is not self.urgent_first:
             return  # something else was asked for meanwhile; its own load is on the way
+        if self.ranks and not urgent_first:
+            ids = sorted(ids, key=lambda number: self.ranks.get(number, len(self.ranks)))
         whole = limit is None or len(ids) < limit
         self.limit = FIRST if limit is None and len(ids) < FIRST else limit or len(ids) + FIRST
         if not len(self.listing):  # nothing stands there yet: draw once, with the words

@@ -304,7 +304,7 @@ def _shown(difference: Difference, width: int) -> Iterator[Line]:
     from tui.reasons import reason_lines
 
     post, style = difference.post, MARKS[difference.sign]
-    where = f"{local(post.created_at)} {post.network} @{post.handle.removeprefix('@')}"
+    where = f"{local(post.created_at)} {post.network} {post.handle}"
     state = "" if post.case_id is None else f" · case {post.case_id}"
     yield (f" {difference.sign} ", style), (clip(where, max(10, width - 20)), "strong"), (state, "quiet")
     yield (("   ", ""), (clip(revealed(post.text or post.title), max(10, width - 4)), ""))

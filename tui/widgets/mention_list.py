@@ -75,6 +75,7 @@ class MentionList(ScrollView, can_focus=True, inherit_bindings=False):
         self.now = datetime.now(UTC)
         self.words_of_emptiness = ""
         self._still = False  # while lines move under a screen that stays as it is
+        self._anew = False  # what stands on the screen is another view's
 
     # What is shown
 
@@ -90,6 +91,13 @@ class MentionList(ScrollView, can_focus=True, inherit_bindings=False):
             self.reveal()
         self._look_around()
         self.post_message(self.Moved())
+
+    def begin_anew(self) -> None:
+        """Another view comes: what stands on the screen is of no use any more, and stays until that one is there."""
+        self.listing.clear()
+        self._anew, self._still = True, True
+        self.scroll_to(y=0, animate=False, force=True)
+        self._still = False
 
     def keep(self, asked: Iterable[int], rows: Iterable[InboxRow]) -> None:
         """Rows that were asked for; only their lines are drawn again."""
@@ -129,6 +137,10 @@ class MentionList(ScrollView, can_focus=True, inherit_bindings=False):
             yield
         finally:
             self._still = False
+        if self._anew:
+            self._anew = False
+            self.refresh()
+            return
         top = self.scroll_offset.y
         for y, (old, new) in enumerate(zip(before, self._drawn(), strict=True)):
             if old != new:

@@ -97,7 +97,10 @@ class StatusLine(Widget):
         width = self.size.width
         out = outbox_words(self.pulse)
         loud = f"{MARK}{AWAY}" if self.pulse.away else _loud(self.pulse.ailing)
-        calm = [f"→ {out}" if out else "", "" if self.pulse.away else _worker(self.pulse), self.agent]
+        worker = "" if self.pulse.away else _worker(self.pulse)
+        calm = [f"→ {out}" if out else "", worker, self.agent]
+        if self.pulse.worker == "elsewhere" and cell_len(self.place + loud + _joined(*calm)) + 6 > width:
+            calm[1] = ""  # all is well with it, and something else has more to say
         room = max(width // 3, width - cell_len(self.place) - 3)
         least = min(LOUD_CELLS, cell_len(loud))
         fewer = (_joined(*calm[:number]) for number in (3, 2, 1))
