@@ -49,7 +49,9 @@ def features(words: list[str], language: str, leave_out: frozenset[str] = frozen
 
 @lru_cache(maxsize=50_000)
 def weight(word: str, language: str) -> float:
-    """What a folded word weighs by how common it is in its language: `LITTLE` to 1."""
+    """What a folded word weighs by how common it is in its language: `LITTLE` to 1. A syllable is no word."""
+    if language in _NO_ENDINGS:
+        return 1.0
     rarity = (COMMON - commonness(word, language)) / (COMMON - RARE)
     return LITTLE + (1 - LITTLE) * min(max(rarity, 0.0), 1.0)
 
