@@ -111,6 +111,15 @@ def by_langdetect(text: str, allowed: Sequence[str] = ()) -> str:
     return next((language for language in found if not allowed or language in allowed), UNKNOWN)
 
 
+def commonness(word: str, language: str) -> float:
+    """How often a folded word is used in a language, in nats over one that is hardly ever; 0 where that is unknown."""
+    said = _words().get(word, "")
+    levels = {said[at]: said[at + 1] for at in range(0, len(said), 2)}
+    index = LANGUAGES.index(language) if language in LANGUAGES else -1
+    level = levels.get(chr(33 + index))
+    return (ord(level) - 33) / LEVEL if level else 0.0
+
+
 def _prose(text: str) -> str:
     return _NOT_PROSE.sub(" ", text[: 4 * TEXT_LIMIT])[:TEXT_LIMIT]
 

@@ -1,4 +1,4 @@
-"""Phrases of one to three words that name what people speak of, and the topics of the word lists.
+"""Phrases of one to four words that name what people speak of, and the topics of the word lists.
 
 Where people speak of the same thing in many languages, a topic ("[topic login]") is what their texts share.
 """
@@ -11,8 +11,11 @@ from typing import NamedTuple
 from sources.text.features import ADDRESSES, small_words
 from sources.text.lexicon import Spoken, lexicon
 
-LONGEST = 3
+LONGEST = 4
 WORDS_LIMIT = 60
+# Small words that may belong to the word behind or before them: "on hold", "top up".
+SMALL = {"en": ("on out over", "up off out down back")}
+_MARKS = frozenset({"rt", "http", "https"})
 
 _TOPIC = "topic "
 _FEELINGS = frozenset({"positive", "negative", "complaint", "praise", "request", "question", "boost", "negation"})
@@ -37,20 +40,25 @@ def topics(text: str, language: str) -> list[str]:
 
 
 def phrases(text: str, language: str) -> list[Phrase]:
-    """The phrases of a text that could name an issue, the longer before the shorter."""
+    """The phrases of a text that could name an issue, the longer before the shorter. They begin and end with a word of
+    content, or with a small word that belongs to it, a "not" or an "up"."""
     spoken = Spoken.of(ADDRESSES.sub(" ", text))
-    hits = lexicon(language).find(spoken)
-    feelings = {n for hit in hits if hit.section in _FEELINGS for n in range(hit.index, hit.index + hit.length)}
     stop, said, places = small_words(language), spoken.folded[:WORDS_LIMIT], spoken.words
-    weak = [word in stop or len(word) < 2 or word.isdigit() for word in said]
+    hits = [hit for hit in lexicon(language).find(spoken) if hit.index < len(said)]
+    feelings = {n for hit in hits if hit.section in _FEELINGS for n in range(hit.index, hit.index + hit.length)}
+    denied = {hit.index - (said[hit.index] == "t") for hit in hits if hit.section == "negation" and hit.length == 1}
+    weak = [word in stop or word in _MARKS or len(word) < 2 or word.isdigit() for word in said]
+    leading, trailing = SMALL.get(language, ("", ""))
+    begins = [not weak[n] or n in denied or word in leading.split() for n, word in enumerate(said)]
+    ends = [not weak[n] or word in trailing.split() for n, word in enumerate(said)]
     least = 2 if language == "vi" else 1  # one syllable is rarely a word
     found = []
     for length in range(LONGEST, least - 1, -1):
         for begin in range(len(said) - length + 1):
             end = begin + length
-            if weak[begin] or weak[end - 1] or (length == 1 and begin in feelings):
+            if not begins[begin] or not ends[end - 1] or all(weak[begin:end]) or (length == 1 and begin in feelings):
                 continue
             shown = spoken.text[places[begin].start : places[end - 1].end]
             if len(shown) <= 60 and not _BETWEEN.search(shown):
-                found.append(Phrase(" ".join(said[begin:end]), shown.lower(), length))
+                found.append(Phrase(" ".join(said[begin:end]), " ".join(shown.lower().split()), length))
     return found
