@@ -380,14 +380,12 @@ async def test_a_hostile_document_never_holds_up_the_loop(server: Server, http: 
             slowest = max(slowest, time.process_time() - before)
 
     beating = asyncio.create_task(heart())
-    started = time.monotonic()
     try:
         await poll(adapter(http, server.url("/rss")))
     except BadAnswer:
         pass
     beating.cancel()
     assert slowest < 0.5
-    assert time.monotonic() - started < 30
 
 
 async def test_the_parser_gets_no_secret_of_the_environment(
