@@ -48,9 +48,7 @@ def screens(earful: Earful, columns: int, rows: int, env: dict[str, str]) -> Ter
     return Terminal(earful.command(), columns=columns, rows=rows, env=given, cwd=earful.home)
 
 
-ESCAPE = (
-    "\x1b[27u"  # as a terminal with kitty's protocol says it: a bare ESC and the key behind it could be read as one
-)
+ESCAPE = "\x1b[27u"  # in kitty's protocol: a bare ESC and the key behind it could be read as one
 
 
 class Guide:
