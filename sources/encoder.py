@@ -18,6 +18,11 @@ from store.domain.errors import BadInput
 
 ROOT = Path(__file__).parents[1]
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+# What Python, its libraries and their caches may need; tokens that were given by environment are nothing to it.
+KEPT_ENVIRONMENT = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV"),
+    *("PYTHONHOME", "PYTHONPATH", "XDG_CACHE_HOME"),
+)
 
 
 class Encoder:
@@ -56,7 +61,8 @@ class Encoder:
         return np.frombuffer(body, "<f4").reshape(len(texts), -1)
 
     async def _begin(self) -> asyncio.subprocess.Process:
-        environment = {**os.environ, **dict.fromkeys(THREADS, "1")}
+        environment = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
+        environment |= dict.fromkeys(THREADS, "1")
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         fields = {**asdict(self.engine), "good_at": [], "feels": []}
         return await asyncio.create_subprocess_exec(

@@ -16,7 +16,10 @@ from store.domain.errors import BadInput
 async def edit(app: App[int], text: str) -> str:
     """What the editor of $VISUAL or $EDITOR leaves of the text. Raises BadInput where there is none or it fails; the
     screen is back in any case."""
-    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
+    try:
+        command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
+    except ValueError:
+        raise BadInput("the editor that VISUAL or EDITOR names ends inside quotes: correct it") from None
     if not command:
         raise BadInput("no editor is named: set EDITOR, for example EDITOR=nano")
     with tempfile.TemporaryDirectory(prefix="earful-") as folder:  # 0700

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from textual import events
+from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -19,11 +20,13 @@ from store.domain.action import Assign
 from store.domain.case import CaseStatus
 from store.domain.delivery import DeliveryState
 from store.domain.desk import SourceConfig
+from store.domain.errors import BadInput
 from tests.factories import land, read_mention
 from tests.hostile import PAYLOADS, harm_in
 from tests.servers import Reply, Seen, Server, json_reply
 from tests.tui.desk import CAN_ANSWER, deliveries, go_on, place, press, reader, store, thread, whole
 from tests.tui.test_inbox import DESK, rows, running, said, seed, strike_at_once, until
+from tui.editor import edit
 from tui.keyboard import QUIET_SECONDS
 from tui.modals.confirm import ConfirmScreen
 from tui.modals.review import ReviewScreen
@@ -334,3 +337,10 @@ async def test_a_paste_is_text_and_only_text(path: Path) -> None:
         await pilot.pause()
         assert pad.text == "two\nlines e u d"
         assert (await rows(path))[0].status is CaseStatus.NEW
+
+
+async def test_an_editor_that_is_named_wrongly_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "vi 'half")
+    with pytest.raises(BadInput, match="inside quotes"):
+        await edit(App(), "words")

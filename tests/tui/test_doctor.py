@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import stat
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
@@ -115,6 +117,36 @@ def test_a_fault_is_named_with_its_fix(earful: Earful, fault: str) -> None:
     assert found, result.data + result.narration
     assert any(word in line["message"] and fix in f"{line['message']} {line['fix']}" for line in found), found
     assert result.code == (1 if any(line["level"] == FAIL for line in result.records) else 0)
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_a_log_into_a_pipe_is_neither_waited_for_nor_taken_from_others(earful: Earful, read: bool) -> None:
+    pipe = earful.home / "pipe"
+    os.mkfifo(pipe)
+    pipe.chmod(0o644)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK) if read else None
+    earful.configure(f'{CONFIGURATION}[log]\nfile = "{pipe}"\n')
+    assert earful("worker", "--once").code == 0  # its start and its end are logged
+    assert pipe.stat().st_mode == stat.S_IFIFO | 0o644
+    if reader is not None:
+        os.close(reader)
+
+
+@pytest.mark.parametrize("name", ["socket", "pipe", "/"])
+def test_a_socket_or_a_pipe_is_no_store_and_no_place_for_a_file(
+    earful: Earful, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither replaced nor waited for; nor is a device, for whom all of the machine is theirs."""
+    os.mkfifo(earful.home / "pipe")
+    place = Path(earful.home, name)
+    with socket.socket(socket.AF_UNIX) as listening:
+        monkeypatch.chdir(earful.home)  # the name of a socket must be short
+        listening.bind("socket")
+        before = place.stat()
+        for words in (["inbox", "--database"], ["export", "-o"], ["teach", "--export"], ["copy", "--to"]):
+            assert earful(*words, name).code == 2
+        assert earful("backup", name, "--replace").code == 2
+    assert (place.stat().st_mode, place.stat().st_ino) == (before.st_mode, before.st_ino)
 
 
 def test_a_source_that_is_gone_refused_or_late_is_named(earful: Earful) -> None:

@@ -48,9 +48,7 @@ def screens(earful: Earful, columns: int, rows: int, env: dict[str, str]) -> Ter
     return Terminal(earful.command(), columns=columns, rows=rows, env=given, cwd=earful.home)
 
 
-ESCAPE = (
-    "\x1b[27u"  # as a terminal with kitty's protocol says it: a bare ESC and the key behind it could be read as one
-)
+ESCAPE = "\x1b[27u"  # in kitty's protocol: a bare ESC and the key behind it could be read as one
 
 
 class Guide:
@@ -137,11 +135,11 @@ def case(guide: Guide) -> None:
     guide.go("a note of mine")
     guide.terminal.wait("draft kept")
     guide.leave_text()
-    guide.go("r")
-    guide.terminal.read(0.6)
-    guide.go("an answer of mine", "\x04")
-    guide.terminal.read(0.8)
+    guide.insist("r", "public reply to")
+    guide.go("an answer of mine", shows="an answer of mine")
+    guide.go("\x04", shows="Send this to")
     guide.go("e")
+    guide.terminal.wait(lambda text: "Send this to" not in text)
     guide.leave_text()
     guide.insist("gi", "[inbox]")
 
