@@ -14,6 +14,7 @@ from store.domain.urgency import WAITING_MOST
 from tests.factories import NOW, read_mention
 from tests.hostile import PAYLOADS, harm_in
 from tests.tui.command import Earful
+from tests.tui.pty import Terminal
 
 FIELDS = [
     "id", "status", "priority", "assignee", "source", "network", "author", "text", "url", "language", "sentiment",
@@ -298,3 +299,21 @@ def test_json_times_are_utc_with_z(earful: Earful) -> None:
     for name in ("created_at", "seen_at", "due_at"):
         assert record[name].endswith("Z")
         assert datetime.fromisoformat(record[name]).utcoffset() == timedelta(0)
+
+
+def test_on_a_terminal_a_line_of_a_list_is_one_line_of_it(tmp_path: Path) -> None:
+    earful = Earful(tmp_path)
+    words = "acme cloud ăîș 壊れました 👨‍👩‍👧 " * 6
+    earful.seed(
+        read_mention(words, author=NewAuthor("ana@a-rather-long-name.social.example", "Ana")),
+        read_mention(words, author="acrne", title="a title", network="hackernews"),
+    )
+    for command, lines in (("inbox", 2), ("ledger", 1)):
+        with Terminal(earful.command(command), columns=80, env=earful.environment, cwd=tmp_path) as terminal:
+            assert terminal.ended(60) == 0
+            terminal.read(0.1)
+            shown = [line for line in terminal.screen if line]
+        assert len(shown) == lines, shown
+        if command == "inbox":
+            assert all("acme cl" in line and line.endswith("…") for line in shown), shown
+        assert {wcswidth(line) > 80 for line in earful(command).lines} == {command == "inbox"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
@@ -21,11 +22,33 @@ _TAKES_VALUE = ("--config", "--database", "--as")
 _PATHS = ("config", "database", "file", "output")
 
 
+def _not_among(found: re.Match[str]) -> str:
+    value, choices = found[1], re.findall(r"'([^']*)'", found[2])
+    return f"`{value}` is none of {', '.join(choices)}{did_you_mean(value, choices)}"
+
+
 class Parser(ArgumentParser):
     """Says a mistake as BadInput, for `main` to print like any other."""
 
     def error(self, message: str) -> NoReturn:
-        raise BadInput(f"{message}; see `{self.prog} --help`")
+        raise BadInput(f"{_in_words(message)}; see `{self.prog} --help`")
+
+
+# What argparse says, and how a person would.
+_SAID = (
+    (r"argument (?:\S+): invalid choice: '(.*)' \(choose from (.*)\)", _not_among),
+    (r"argument (\S+): expected one argument", r"\1 needs a value behind it"),
+    (r"the following arguments are required: (.*)", r"missing: \1"),
+    (r"one of the arguments (.*) is required", r"one of \1 is needed"),
+    (r"argument (\S+): not allowed with argument (\S+)", r"\1 and \2 do not go together"),
+)
+
+
+def _in_words(message: str) -> str:
+    for said, words in _SAID:
+        if found := re.fullmatch(said, message):
+            return words(found) if callable(words) else found.expand(words)
+    return message
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -102,7 +102,7 @@ def inbox(parser: ArgumentParser) -> None:
     parser.add_argument("--search", metavar="QUERY", help="only cases that the query finds")
     parser.add_argument("--like", metavar="TEXT", help="those in which something like this was said, likest first")
     parser.add_argument(
-        "--sort", choices=("newest", "urgency"), default="newest", help="the newest or the most urgent first"
+        "--sort", choices=("newest", "urgency"), help="the newest or the most urgent first (default: newest)"
     )
     parser.add_argument("--limit", metavar="N", type=how_many, help="at most so many (default: all; with --like: 20)")
     agent(parser)

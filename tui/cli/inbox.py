@@ -22,7 +22,7 @@ from tui.times import local_zone
 from tui.wiring import with_store
 
 PAGE = 500
-LIKEST = 20
+LIKE, LIKEST = "like:", 20
 WIDE = 120  # columns from which on nothing is abbreviated
 
 
@@ -43,6 +43,8 @@ def filter_of(desk: Desk, view: str | None, search: str | None) -> Node | None:
 
 def inbox(call: Call) -> int:
     args = call.args
+    if args.like is None and (args.search or "").lower().startswith(LIKE):  # as it is written on the screen
+        args.like, args.search = args.search[len(LIKE) :].strip(' "'), None
     if args.like is not None:
         return _like(call)
     urgent_first = args.sort == "urgency"
@@ -90,6 +92,8 @@ def _like(call: Call) -> int:
     args, settings = call.args, call.settings
     if not args.like.strip():
         raise BadInput("--like needs some words")
+    if args.sort is not None:
+        raise BadInput("--like has an order of its own, the likest first; leave out --sort")
     engine = needed(settings.desk.reading.deep)
     query = filter_of(settings.desk, args.view or "all", args.search)
     now = call.now.astimezone(local_zone())

@@ -17,7 +17,7 @@ from tui.charts import counted
 from tui.cli.call import DONE, NOTHING, Call
 from tui.cli.insights import issue_record
 from tui.cli.records import Record
-from tui.lettering import shorten, sparkline
+from tui.lettering import cells, shorten, sparkline
 from tui.output import Cell
 from tui.times import iso, local, local_zone, moment
 from tui.wiring import with_store
@@ -25,7 +25,7 @@ from tui.wiring import with_store
 A_MOMENT = timedelta(microseconds=1)
 MONTH = timedelta(days=30)
 TREND = 14
-WORDS = 72  # cells of an example: a line stays within 80
+WORDS, LEAST_WORDS = 71, 20  # cells of what is said of an issue and of its example: a line stays within 80
 SHAPES = {
     "list": (0, "earful issues"),
     "show": (1, "earful issues show ID"),
@@ -70,9 +70,9 @@ def _list(call: Call) -> int:
         )
         copies = f"{row.copies:,} {'copy' if row.copies == 1 else 'copies'}" if row.copies else ""
         facts = (copies, _against(row) if call.args.since else "", " ".join(row.languages[:4]))
-        call.out.row(Cell("", 5), ", ".join(fact for fact in facts if fact))
-        if row.example:
-            call.out.row(Cell("", 5), Cell(f"“{shorten(row.example, WORDS)}”", 0, "dim"))
+        said = ", ".join(fact for fact in facts if fact)
+        example = f"“{shorten(row.example, max(WORDS - cells(said), LEAST_WORDS))}”" if row.example else ""
+        call.out.row(Cell("", 5), said, Cell(example, 0, "dim"))
     if not rows:
         call.out.tell("nothing has come up often enough yet to be called an issue; `earful issues pin NAME` names one")
         return NOTHING
@@ -94,7 +94,8 @@ def _show(call: Call) -> int:
     if found.asked != row.id:
         call.out.row(f"issue {found.asked} was merged into it")
     call.out.row(f"{counted(row)} by {row.authors:,} authors; {row.negative:,} negative, {row.positive:,} positive")
-    call.out.row(f"first seen {local(row.first_seen, zone)}, last {local(row.last_seen, zone)}; {_against(row)}")
+    against = f"; {_against(row)}" if call.args.since else ""
+    call.out.row(f"first seen {local(row.first_seen, zone)}, last {local(row.last_seen, zone)}{against}")
     if found.spoken:
         call.out.row("languages: " + ", ".join(f"{each.name} {each.mentions:,}" for each in found.spoken))
     if found.phrases:
