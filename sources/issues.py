@@ -17,7 +17,7 @@ from sources.placing import Meanings, Work, alone_of
 from sources.text.deep import engines
 from sources.text.deep.engines import Engine
 from sources.text.language import detect
-from store import issue_acts, issues, outcomes
+from store import issue_moves, issues, outcomes
 from store.database import Database
 from store.domain.desk import Desk
 from store.domain.errors import BadInput, Conflict
@@ -48,7 +48,7 @@ async def refresh(db: Database, desk: Desk, *, now: datetime, patience: timedelt
         if not lot.taken and not stale:
             return count
         if stale:
-            await issue_acts.sweep(db, now=now)
+            await issue_moves.sweep(db, now=now)
         seeds = await issues.examples(db, [one.id for one in stale])
         alone = await issues.free(db, alone_of(kept.get(EVERYWHERE))) if engine else []
         languages = {each.language for each in (*lot.waiting, *alone)}
