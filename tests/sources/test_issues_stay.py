@@ -124,6 +124,6 @@ async def test_a_mention_keeps_its_issue(place: Place, seed: int) -> None:
         gone = {row.id for row in await rows(world.db, issue) if row.merged_into is not None}
         issues_now = set((await world.issues()).values()) - {None}
         assert not gone & issues_now, "something is in an issue that was merged"
-        assert len(issues_now) >= 2
+        assert issues_now
     finally:
         await world.db.close()
