@@ -4,7 +4,7 @@
 
 Each store is filled and its issues are found first, in the order in which the mentions were written; then a process of
 its own, with nothing in its memory, takes in batches of 500 and finds their issues. Stores stay in FOLDER and are used
-again. What people speak of changes with time: at each moment forty themes, each for some weeks, and a third of all speak
+again. What people speak of changes with time: at each moment forty themes, each for some weeks; a third of all speak
 of nothing that others speak of.
 """
 

@@ -1,4 +1,5 @@
-"""Beside polling and sending, the worker wakes the snoozed, looks again at originals, finds issues and tidies."""
+"""Beside polling and sending, the worker wakes the snoozed, looks again at originals, finds issues, goes on with
+corrections that were broken off, and tidies."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from sources import issues, schedule
+from sources import issues, schedule, teaching
 from sources.deepening import deepen
 from sources.errors import RateLimited, in_words
 from sources.intake import Intake
@@ -62,6 +63,7 @@ class Chores:
         rounds = [
             self._every(stop, WAKE, "wake", self.wake),
             self._every(stop, ISSUES, "issues", self.find_issues),
+            self._every(stop, ISSUES, "corrections", self.spread_corrections),
             self._every(stop, TRIM, "tidy", self.tidy),
             self._deep(stop),
         ]
@@ -74,6 +76,9 @@ class Chores:
 
     async def find_issues(self) -> None:
         await issues.refresh(self._db, self._desk, now=utcnow(), patience=PATIENCE)
+
+    async def spread_corrections(self) -> None:
+        await teaching.resume(self._db, self._desk.reading, now=utcnow())
 
     async def deepen(self) -> None:
         """Nothing where there is no engine, or nothing new. What comes in meanwhile waits for the next round."""

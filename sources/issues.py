@@ -8,6 +8,7 @@ mention ever changes its issue here.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Set
 from datetime import datetime, timedelta
 from heapq import nlargest
 from itertools import islice
@@ -17,13 +18,13 @@ from sources.placing import Meanings, Work, alone_of
 from sources.text.deep import engines
 from sources.text.deep.engines import Engine
 from sources.text.language import detect
-from store import issue_acts, issues, outcomes
+from store import issue_moves, issues, outcomes
 from store.database import Database
 from store.domain.desk import Desk
 from store.domain.errors import BadInput, Conflict
 from store.domain.query import parse, words_of
 from store.domain.words import words
-from store.issues import EVERYWHERE, Lot, Unread, Waiting
+from store.issues import EVERYWHERE, Known, Lot, Memory, Unread, Waiting
 
 LOT = 4_000  # mentions at a time: the more, the less their order matters
 DEEP_LOT = 2_500  # the same of what is compared each with each
@@ -48,15 +49,14 @@ async def refresh(db: Database, desk: Desk, *, now: datetime, patience: timedelt
         if not lot.taken and not stale:
             return count
         if stale:
-            await issue_acts.sweep(db, now=now)
-        seeds = await issues.examples(db, [one.id for one in stale])
+            await issue_moves.sweep(db, now=now)
         alone = await issues.free(db, alone_of(kept.get(EVERYWHERE))) if engine else []
-        languages = {each.language for each in (*lot.waiting, *alone)}
-        languages |= {language for told in seeds.values() for _, language, _ in told}
-        languages |= {detect(text) for one in stale for text in one.examples}
-        kept |= await issues.memories(db, languages)
         read = await _meanings(db, engine, lot, alone) if engine else Meanings()
-        work = await asyncio.to_thread(Work, lot, stale, seeds, kept, names)
+        languages = {each.language for each in (*lot.waiting, *alone)}
+        work = await _remembered(db, lot, stale, languages, kept, names)
+        if work.outdated:  # another version of earful left that
+            stale = tuple({one.id: one for one in (*stale, *_newest(lot))}.values())
+            work = await _remembered(db, lot, stale, languages, kept, names)
         await asyncio.to_thread(work.place, read, alone)
         older = await issues.texts(db, work.untold())
         outcome = await asyncio.to_thread(work.outcome, older)
@@ -69,14 +69,35 @@ async def refresh(db: Database, desk: Desk, *, now: datetime, patience: timedelt
             await asyncio.sleep(tries * PAUSE)
         finally:
             count += outcome.given
+        if not await issues.any_waiting(db):  # what is known of all issues takes longer to ask
+            return count
         await asyncio.sleep(0)
+
+
+async def _remembered(
+    db: Database,
+    lot: Lot,
+    stale: tuple[Known, ...],
+    languages: Set[str],
+    kept: Mapping[str, Memory],
+    names: frozenset[str],
+) -> Work:
+    """The work on a lot, with what is remembered of its languages and of those of the issues that are learnt anew."""
+    seeds = await issues.examples(db, [one.id for one in stale])
+    spoken = {language for told in seeds.values() for _, language, _ in told}
+    spoken |= {detect(text) for one in stale for text in one.examples}
+    memories = {**kept, **await issues.memories(db, languages | spoken)}
+    return await asyncio.to_thread(Work, lot, stale, seeds, memories, names)
+
+
+def _newest(lot: Lot) -> list[Known]:
+    return nlargest(ISSUES, lot.issues.values(), key=lambda one: (one.last_seen, one.id))
 
 
 async def _meanings(db: Database, engine: Engine, lot: Lot, alone: list[Waiting]) -> Meanings:
     """Of what the engine tells near from far in."""
     spoken = {each.id: each.language for each in (*lot.waiting, *alone) if each.language in engine.good_at}
-    newest = nlargest(ISSUES, lot.issues.values(), key=lambda one: (one.last_seen, one.id))
-    vectors, centres = await likeness.meanings(db, engine, spoken, [one.id for one in newest])
+    vectors, centres = await likeness.meanings(db, engine, spoken, [one.id for one in _newest(lot)])
     return Meanings(engine, vectors, centres)
 
 

@@ -71,6 +71,7 @@ class Work:
         kept = _unpacked(memories[EVERYWHERE].body) if EVERYWHERE in memories else {}
         self._topics, self._alone = Topics(kept.get("topics")), alone_of(memories.get(EVERYWHERE))
         self._touched = {each.language for each in lot.waiting}
+        self.outdated = False  # whether what was remembered is of another version, so that issues are to be learnt anew
         self._languages: dict[str, _Language] = defaultdict(_Language)
         for language, memory in memories.items():
             if language != EVERYWHERE:
@@ -93,8 +94,8 @@ class Work:
                 continue
             if original is not None:
                 self._outcome.copies[each.id] = original
-            if (pinned := pins.of(told)) is not None:
-                self._joined[pinned].append(each.id)
+            if (held := pins.of(told)) is not None:
+                self._joined[held].append(each.id)
             elif (like := self._like_an_example(each, by_example)) is not None:
                 self._joined[like].append(each.id)
             elif original is not None or each.pins_only or each.intent == SPAM:
@@ -105,9 +106,11 @@ class Work:
                 rest[each.language].append(each)
         self._topics_founded = self._topics.founded()
         apart = {number for ids in self._topics_founded.values() for number in ids}
+        pinned = {one.key for one in self._lot.issues.values() if one.pinned}
         for language in sorted(self._touched):
             state = self._languages[language]
-            placed = grouping.place(state.groups, [self._item(each) for each in rest[language] if each.id not in apart])
+            items = [self._item(each) for each in rest[language] if each.id not in apart]
+            placed = grouping.place(state.groups, items, pinned)
             state.founded = placed.founded
             for number, key in placed.joined.items():
                 self._joined[self._lot.leads[key]].append(number)
@@ -202,7 +205,9 @@ class Work:
     def _remembered(self, memory: Memory) -> _Language:
         """Without the groups of issues that were merged or never came to be."""
         kept = _unpacked(memory.body)
-        groups = Groups.of(kept["groups"]) or Groups()
+        known = Groups.of(kept["groups"])
+        self.outdated = self.outdated or known is None
+        groups = known or Groups()
         for key in [key for key, group in groups.live.items() if group.issue]:
             led = self._lot.issues.get(self._lot.leads.get(key, 0))
             if led is None or led.key != key:

@@ -16,7 +16,7 @@ from sources.text.likeness import Essence, essence, same
 from sources.text.local import Layer, Offsets
 from sources.text.local_fit import LEAST, OTHERS, Lesson, Outcome, fit, outcome
 from sources.text.reading import whole_of
-from store import alike, corrected, corrections, layers, mentions
+from store import alike, corrected, corrections, layers, mentions, owed
 from store.chunks import chunks
 from store.corrected import Correction
 from store.database import Database
@@ -62,13 +62,29 @@ async def spread(db: Database, by_mention: Mapping[int, int], choice: ReadingCho
             count += await reach(db, correction, text, known, but=number, now=now)
     if count:
         await follow(db, by_mention.values(), choice, now=now)
+    await owed.paid(db, by_mention.values())
+    return count
+
+
+async def resume(db: Database, choice: ReadingChoice, *, now: datetime) -> int:
+    """Go on with what was broken off, or is being done elsewhere, which does no harm: corrections that have not reached
+    yet what says the same, and undone ones. Returns how many mentions got a person's word."""
+    left = await owed.owed(db)
+    count = 0
+    for each in left:
+        if each.undone:
+            await follow(db, [each.correction], choice, now=now)
+        else:
+            count += await spread(db, {each.mention: each.correction}, choice, now=now)
     return count
 
 
 async def follow(db: Database, ids: Iterable[int], choice: ReadingChoice, *, now: datetime) -> None:
     """Bring the intent and the urgency of all that these corrections moved, or moved back, to what follows from the
-    mood that holds now. Broken off, the rest is left to the next rereading."""
-    await _follow(db, await corrected.moved(db, ids), choice, now=now)
+    mood that holds now."""
+    numbers = list(ids)
+    await _follow(db, await corrected.moved(db, numbers), choice, now=now)
+    await owed.paid(db, numbers)
 
 
 async def _follow(db: Database, ids: Sequence[int], choice: ReadingChoice, *, now: datetime) -> None:

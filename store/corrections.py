@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import changes
+from store import changes, owed
 from store.chunks import chunks
 from store.database import Database
 from store.dialects import dialect_of
@@ -52,7 +52,9 @@ async def add(
     found = await connection.execute(
         insert(correction).returning(correction.c.mention_id, correction.c.id), [each | common for each in new]
     )
-    return {row.mention_id: row.id for row in found}
+    numbers = {row.mention_id: row.id for row in found}
+    await owed.owe(connection, numbers.values())
+    return numbers
 
 
 async def bring(db: Database, brought: Sequence[Brought]) -> dict[Brought, int]:
@@ -75,6 +77,7 @@ async def undone(connection: AsyncConnection, ids: Mapping[int, bool], *, now: d
     """Correction id -> whether it is undone from now on; what they moved follows."""
     if not ids:
         return
+    await owed.owe(connection, ids)
     rows = [{"which": number, "undone": state} for number, state in ids.items()]
     await connection.execute(update(correction).where(correction.c.id == bindparam("which")), rows)
     for some in chunks(ids):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Select, case, delete, literal, select, update
@@ -15,6 +15,9 @@ from store.dialects import dialect_of
 from store.domain.poll import Cursor, PageToStore
 from store.tables import cursor
 from store.types import UtcDateTime
+
+OURS = "earful"  # the source of what earful itself goes on with
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # nobody polls it
 
 
 async def ensure(db: Database, source: str, streams: Iterable[str], *, now: datetime) -> None:
@@ -48,7 +51,7 @@ async def make_due(db: Database, *, now: datetime, source: str | None = None) ->
     """Ask for a poll now (`earful poll --once`). Also wakes streams that were given up as gone or unauthorised. Returns
     how many streams are due by it; a stream that is overdue already keeps its place in the queue."""
     at_latest_now = case((cursor.c.next_poll_at < now, cursor.c.next_poll_at), else_=literal(now, UtcDateTime))
-    wake = update(cursor).values(next_poll_at=at_latest_now, state="ok")
+    wake = update(cursor).where(cursor.c.source != OURS).values(next_poll_at=at_latest_now, state="ok")
     if source is not None:
         wake = wake.where(cursor.c.source == source)
 

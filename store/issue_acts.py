@@ -1,7 +1,8 @@
 """What persons do to issues: pin, rename, merge, split, and say which issue a mention has.
 
-Each act is remembered with who and when, and can be taken back (`undo`). Mentions are moved a few at a time: a merger
-or an undo that was broken off is finished by `sweep`, which finding issues runs first. An issue that was merged stays
+Each act is remembered with who and when, and can be taken back (`undo`). Mentions are moved a few at a time: an act
+says with itself which ones it is to move, and what was broken off is finished by `issue_moves.sweep`, which finding
+issues runs first. An issue that was merged stays
 as a row that leads to where it went, so that its id, its phrases and its future mentions go there too.
 """
 
@@ -10,28 +11,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
-from sqlalchemy import delete, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, delete, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import changes, issues
+from store import changes, issue_moves, issues
 from store.chunks import chunks
 from store.database import Database
 from store.dialects import dialect_of
 from store.domain.errors import BadInput, NotFound
 from store.domain.safetext import safe_line
 from store.domain.words import folded_words
+from store.issue_moves import A_STEP, MERGE, PIN, RENAME, SET, SPLIT
 from store.issues import led
-from store.steps import step
-from store.tables import issue, issue_act, issue_move, issue_pending, issue_phrase, mention
+from store.tables import issue, issue_act, issue_pending, issue_phrase, mention
 from store.types import EPOCH
 
-A_STEP = 500  # mentions moved in one transaction
 AGAIN = 20_000  # mentions without an issue that a new pin looks at, the newest
 LABEL_LIMIT = 120
 PHRASES_LIMIT = 50
-PIN, RENAME, MERGE, SPLIT, SET = "pin", "rename", "merge", "split", "set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +73,13 @@ async def pin(
         rows = [{"phrase": phrase, "example": False} for phrase in dict.fromkeys(known_by)]
         rows += [{"phrase": text, "example": True} for text in texts]
         await connection.execute(insert(issue_phrase), [{"issue_id": number, "act_id": act, **row} for row in rows])
-        await _stale(connection, number)
+        await issue_moves.stale(connection, number)
         await _look_again(connection, known_by)
+        await issue_moves.plan(connection, act, number, mention.c.id.in_(dialect_of(connection).these(mentions)))
         return act, number
 
     act, number = await db.write(work)
-    moved = await _move(db, act, mentions, number, now=now)
-    return Done(act, PIN, number, label, moved)
+    return Done(act, PIN, number, label, await issue_moves.carry_out(db, act, now=now))
 
 
 async def rename(db: Database, issue_id: int, label: str, *, agent: str, now: datetime) -> Done:
@@ -101,7 +99,7 @@ async def rename(db: Database, issue_id: int, label: str, *, agent: str, now: da
 async def merge(db: Database, survivor: int, other: int, *, agent: str, now: datetime) -> Done:
     """All of `other` goes to `survivor`, now and in future. Raises BadInput where they are one, NotFound. Said again,
     it goes on where it was broken off."""
-    await sweep(db, now=now)
+    await issue_moves.sweep(db, now=now)
 
     async def work(connection: AsyncConnection) -> Done:
         (number, label), (gone, before) = await _led(connection, survivor), await _led(connection, other)
@@ -113,11 +111,11 @@ async def merge(db: Database, survivor: int, other: int, *, agent: str, now: dat
             await connection.execute(select(issue.c.first_seen, issue.c.last_seen).where(issue.c.id == gone))
         ).one()
         await issues.widen(connection, number, spans.first_seen, spans.last_seen)
-        await _stale(connection, number)
+        await issue_moves.stale(connection, number)
         return Done(act, MERGE, number, label)
 
     done = await db.write(work)
-    return Done(done.act, MERGE, done.issue, done.label, await sweep(db, now=now))
+    return Done(done.act, MERGE, done.issue, done.label, await issue_moves.sweep(db, now=now))
 
 
 async def split(
@@ -131,39 +129,37 @@ async def split(
     now: datetime,
 ) -> Done:
     """Those mentions of an issue that hold a phrase, or these, into an issue of their own; a phrase pins it. Raises
-    BadInput where none of its mentions is meant, NotFound."""
+    BadInput where none of its mentions is meant, NotFound. Said again, it goes on where it was broken off."""
+    await issue_moves.sweep(db, now=now)
     label = _label(name)
     words = " ".join(folded_words(_phrase(phrase))) if phrase else ""
 
-    async def work(connection: AsyncConnection) -> tuple[int, int, list[int]]:
+    async def work(connection: AsyncConnection) -> tuple[int, int]:
         number, _ = await _led(connection, issue_id)
-        meant = [mention.c.issue_id == number]
+        meant: ColumnElement[bool] = mention.c.id.in_(dialect_of(connection).these(mentions))
         if words:
             full_text = dialect_of(connection).full_text
-            meant.append(full_text.found(full_text.phrase(words.split())))
-        else:
-            meant.append(mention.c.id.in_(dialect_of(connection).these(mentions)))
-        ids = list((await connection.execute(select(mention.c.id).where(*meant))).scalars())
-        if not ids:
+            meant = full_text.found(full_text.phrase(words.split()))
+        fresh = await _make(connection, "split", label, now=now)
+        act = await _record(connection, SPLIT, fresh, other=number, agent=agent, now=now, after=label)
+        if not await issue_moves.plan(connection, act, fresh, meant, mention.c.issue_id == number):
             raise BadInput(
                 f"issue {issue_id} has no mention that holds that; `earful issues show {issue_id}` shows some"
             )
-        fresh = await _make(connection, "split", label, now=now)
-        act = await _record(connection, SPLIT, fresh, other=number, agent=agent, now=now, after=label)
         if words:
             row = {"issue_id": fresh, "act_id": act, "phrase": phrase, "example": False}
             await connection.execute(insert(issue_phrase), [row])
-        await _stale(connection, number, fresh)
-        return act, fresh, ids
+        await issue_moves.stale(connection, number, fresh)
+        return act, fresh
 
-    act, fresh, ids = await db.write(work)
-    return Done(act, SPLIT, fresh, label, await _move(db, act, ids, fresh, now=now))
+    act, fresh = await db.write(work)
+    return Done(act, SPLIT, fresh, label, await issue_moves.carry_out(db, act, now=now))
 
 
 async def assign(db: Database, case_id: int, issue_id: int | None, *, agent: str, now: datetime) -> Done:
     """Say which issue the mentions of a case have; None: none. Raises NotFound."""
 
-    async def work(connection: AsyncConnection) -> tuple[Done, list[int]]:
+    async def work(connection: AsyncConnection) -> Done:
         theirs = select(mention.c.id, mention.c.issue_id).where(mention.c.case_id == case_id, mention.c.ours.is_(False))
         rows = (await connection.execute(theirs)).all()
         had = next((row.issue_id for row in rows if row.issue_id is not None), None)
@@ -174,12 +170,13 @@ async def assign(db: Database, case_id: int, issue_id: int | None, *, agent: str
         number, label = await _led(connection, wanted)
         label = "" if issue_id is None else label
         act = await _record(connection, SET, number, other=case_id, agent=agent, now=now, after=label)
-        await _stale(connection, number, *{row.issue_id for row in rows if row.issue_id is not None})
-        return Done(act, SET, number, label), [row.id for row in rows]
+        await issue_moves.stale(connection, number, *{row.issue_id for row in rows if row.issue_id is not None})
+        moved, to = 0, None if issue_id is None else number
+        for some in chunks([row.id for row in rows], A_STEP):
+            moved += await issue_moves.put(connection, act, some, to, now=now)
+        return Done(act, SET, number, label, moved)
 
-    done, ids = await db.write(work)
-    moved = await _move(db, done.act, ids, None if issue_id is None else done.issue, now=now)
-    return Done(done.act, SET, done.issue, done.label, moved)
+    return await db.write(work)
 
 
 async def undo(db: Database, *, agent: str, now: datetime) -> Done:
@@ -201,102 +198,15 @@ async def undo(db: Database, *, agent: str, now: datetime) -> Done:
             left = select(issue_phrase.c.id).where(issue_phrase.c.issue_id == act.issue_id).exists()
             await connection.execute(values.values(pinned=left))
         await connection.execute(update(issue_act).where(issue_act.c.id == act.id).values(undone_at=now))
-        await _stale(connection, act.issue_id, *([act.other_id] if act.action in (MERGE, SPLIT) else []))
+        await issue_moves.stale(connection, act.issue_id, *([act.other_id] if act.action in (MERGE, SPLIT) else []))
         await _note(connection, act.issue_id, now=now)
         return Done(act.id, act.action, act.issue_id, act.before or act.after)
 
     done = await db.write(work)
-    return Done(done.act, done.action, done.issue, done.label, await sweep(db, now=now))
-
-
-async def sweep(db: Database, *, now: datetime) -> int:
-    """Finish what moves mentions: those of merged issues to where these lead, those of undone acts back."""
-    count = 0
-    while moved := await step(db, partial(_forward, now=now)):
-        count += moved
-    while moved := await step(db, partial(_back, now=now)):
-        count += moved
-    return count
+    return Done(done.act, done.action, done.issue, done.label, await issue_moves.sweep(db, now=now))
 
 
 # In a transaction
-
-
-async def _forward(connection: AsyncConnection, *, now: datetime) -> int:
-    query = (
-        select(mention.c.id, mention.c.issue_id, issue.c.merged_into)
-        .join(issue, issue.c.id == mention.c.issue_id)
-        .where(
-            issue.c.merged_into.is_not(None), issue.c.id.in_(select(issue.c.id).where(issue.c.merged_into.is_not(None)))
-        )
-    )
-    rows = (await connection.execute(query.limit(A_STEP))).all()
-    for gone, into in {(row.issue_id, row.merged_into) for row in rows}:
-        merged = (issue_act.c.action == MERGE, issue_act.c.other_id == gone, issue_act.c.undone_at.is_(None))
-        act = (await connection.execute(select(func.max(issue_act.c.id)).where(*merged))).scalar_one()
-        await _put(connection, act, [row.id for row in rows if row.issue_id == gone], into, now=now)
-    return len(rows)
-
-
-async def _back(connection: AsyncConnection, *, now: datetime) -> int:
-    """What somebody moved on since then stays there. A pin that is taken back lets go of what it took."""
-    query = (
-        select(issue_move.c.act_id, issue_move.c.mention_id, issue_move.c.before, issue_act.c.issue_id)
-        .join(issue_act, issue_act.c.id == issue_move.c.act_id)
-        .where(issue_act.c.undone_at.is_not(None))
-        .limit(A_STEP)
-    )
-    rows = (await connection.execute(query)).all()
-    for before, target in {(row.before, row.issue_id) for row in rows}:
-        ids = [row.mention_id for row in rows if (row.before, row.issue_id) == (before, target)]
-        still = or_(mention.c.issue_id == target, mention.c.issue_id.is_(None))
-        await connection.execute(update(mention).where(mention.c.id.in_(ids), still).values(issue_id=before))
-    for act in {row.act_id for row in rows}:
-        moved = [row.mention_id for row in rows if row.act_id == act]
-        await connection.execute(
-            delete(issue_move).where(issue_move.c.act_id == act, issue_move.c.mention_id.in_(moved))
-        )
-    await _note_mentions(connection, [row.mention_id for row in rows], now=now)
-    if rows:
-        return len(rows)
-    empty = (
-        select(mention.c.id)
-        .join(issue_act, issue_act.c.issue_id == mention.c.issue_id)
-        .join(issue, issue.c.id == mention.c.issue_id)
-        .where(issue_act.c.action == PIN, issue_act.c.before == "", issue_act.c.undone_at.is_not(None))
-        .where(issue.c.pinned.is_(False))
-        .limit(A_STEP)
-    )
-    ids = list((await connection.execute(empty)).scalars())
-    await connection.execute(update(mention).where(mention.c.id.in_(ids)).values(issue_id=None))
-    await _note_mentions(connection, ids, now=now)
-    return len(ids)
-
-
-async def _move(db: Database, act: int, mentions: Sequence[int], to: int | None, *, now: datetime) -> int:
-    count = 0
-    for some in chunks(mentions, A_STEP):
-        count += await step(db, partial(_put, act=act, mentions=some, to=to, now=now))
-    return count
-
-
-async def _put(connection: AsyncConnection, act: int, mentions: Sequence[int], to: int | None, *, now: datetime) -> int:
-    """Give mentions another issue, and keep which they had."""
-    query = select(mention.c.id, mention.c.issue_id, mention.c.created_at)
-    rows = (await connection.execute(query.where(mention.c.id.in_(mentions), mention.c.ours.is_(False)))).all()
-    moved = [row for row in rows if row.issue_id != to]
-    if not moved:
-        return 0
-    kept = [{"act_id": act, "mention_id": row.id, "before": row.issue_id} for row in moved]
-    await connection.execute(dialect_of(connection).insert(issue_move).on_conflict_do_nothing(), kept)
-    ids = [row.id for row in moved]
-    await connection.execute(update(mention).where(mention.c.id.in_(ids)).values(issue_id=to))
-    await _stale(connection, *{number for number in (to, *(row.issue_id for row in moved)) if number is not None})
-    if to is not None:
-        times = [row.created_at for row in moved]
-        await issues.widen(connection, to, min(times), max(times))
-    await _note_mentions(connection, ids, now=now)
-    return len(moved)
 
 
 async def _make(connection: AsyncConnection, kind: str, label: str, *, now: datetime) -> int:
@@ -336,10 +246,6 @@ async def _led(connection: AsyncConnection, number: int) -> tuple[int, str]:
     return last, label
 
 
-async def _stale(connection: AsyncConnection, *numbers: int) -> None:
-    await connection.execute(update(issue).where(issue.c.id.in_(numbers)).values(stale=True))
-
-
 async def _look_again(connection: AsyncConnection, phrases: Sequence[str]) -> None:
     """What a new pin may want: all that hold a phrase and the newest of the rest, as far as they have no issue."""
     dialect = dialect_of(connection)
@@ -356,11 +262,6 @@ async def _look_again(connection: AsyncConnection, phrases: Sequence[str]) -> No
 async def _note(connection: AsyncConnection, number: int, *, now: datetime) -> None:
     """Screens that show its label look again."""
     query = select(mention.c.case_id).where(mention.c.issue_id == number).order_by(mention.c.id.desc()).limit(A_STEP)
-    await changes.note(connection, "case", (await connection.execute(query)).scalars(), at=now)
-
-
-async def _note_mentions(connection: AsyncConnection, ids: Sequence[int], *, now: datetime) -> None:
-    query = select(mention.c.case_id).where(mention.c.id.in_(ids))
     await changes.note(connection, "case", (await connection.execute(query)).scalars(), at=now)
 
 

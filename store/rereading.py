@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, bindparam, delete, func, select, update
@@ -12,14 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import changes, corrections, mentions
 from store import watches as watch_names
+from store.cursors import NEVER, OURS
 from store.database import Database
 from store.dialects import dialect_of
 from store.domain.mention import Mention, Reading, Taught
 from store.tables import cursor, mention, mention_watch
 
 A_CHUNK = 50
-SOURCE, STREAM = "earful", "reread"
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # nobody polls it
+STREAM = "reread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ async def place(db: Database, name: str, *, now: datetime) -> Place:
     """Where the rereading of this name was broken off, else the beginning of one."""
 
     async def work(connection: AsyncConnection) -> Place:
-        mine = select(cursor.c.bookmark).where(cursor.c.source == SOURCE, cursor.c.stream == STREAM)
+        mine = select(cursor.c.bookmark).where(cursor.c.source == OURS, cursor.c.stream == STREAM)
         kept = (await connection.execute(mine)).scalar_one_or_none()
         if kept and kept.get("name") == name:
             return Place(**kept)
@@ -100,9 +100,7 @@ async def write(
     case_ids = [old.case_id for old, _ in same if old.id in touched and old.case_id is not None]
     await changes.note(connection, "case", case_ids, at=now)
     kept = {"name": place.name, "after": place.after, "upto": place.upto}
-    fresh = (
-        dialect_of(connection).insert(cursor).values(source=SOURCE, stream=STREAM, bookmark=kept, next_poll_at=NEVER)
-    )
+    fresh = dialect_of(connection).insert(cursor).values(source=OURS, stream=STREAM, bookmark=kept, next_poll_at=NEVER)
     await connection.execute(
         fresh.on_conflict_do_update(index_elements=["source", "stream"], set_={"bookmark": fresh.excluded.bookmark})
     )
@@ -113,7 +111,7 @@ async def finished(db: Database) -> None:
     """The next one begins at the beginning."""
 
     async def work(connection: AsyncConnection) -> None:
-        await connection.execute(delete(cursor).where(cursor.c.source == SOURCE, cursor.c.stream == STREAM))
+        await connection.execute(delete(cursor).where(cursor.c.source == OURS, cursor.c.stream == STREAM))
 
     await db.write(work)
 

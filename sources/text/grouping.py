@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from sources.text.groups import Groups
@@ -43,8 +43,9 @@ class Placed:
     founded: dict[str, list[int]] = field(default_factory=dict)
 
 
-def place(groups: Groups, items: Sequence[Item]) -> Placed:
-    """Put a lot of texts where they belong. The same lot in another order gives nearly the same."""
+def place(groups: Groups, items: Sequence[Item], keep: Set[str] = frozenset()) -> Placed:
+    """Put a lot of texts where they belong. The same lot in another order gives nearly the same. The issues to `keep`
+    are not forgotten."""
     groups.lot += 1
     groups.learn(item.features for item in items)
     vectors = {item.id: groups.vector(item.features) for item in items}
@@ -73,7 +74,7 @@ def place(groups: Groups, items: Sequence[Item]) -> Placed:
         placed.founded[key] = list(dict.fromkeys(told))
         group.issue, group.members = True, []
     placed.joined |= {number: key for number, key in at.items() if groups.live[key].issue and key not in ripe}
-    groups.expire()
+    groups.expire(keep)
     return placed
 
 

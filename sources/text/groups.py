@@ -1,21 +1,22 @@
 """The live groups of texts of one language: what is counted, what is near, what is kept between two lots.
 
 A text is a vector of TF-IDF weights of length 1, a group the sum of its texts' vectors. Cost and size are bounded: at
-most `LIVE` groups live, of each the heaviest features count, and those that nothing joined for longest go first,
-candidates before issues.
+most `LIVE` groups live, of each the heaviest features count, and those that nothing joined for longest go first. Issues
+leave room for candidates: else nothing new would be found once there are as many old ones.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 from sources.text.features import VERSION
 
 LIVE = 2_000
+ISSUES = 1_400  # of them at most
 HEAVIEST = 48  # features of a group that are kept
 KNOWN_TERMS = 30_000  # of which it is known in how many texts they are
 YOUNG = 500  # texts before which it cannot be told which words are common
@@ -126,15 +127,15 @@ class Groups:
                 best, most = key, cosine
         return best, most
 
-    def expire(self) -> None:
-        """Back to the bounds."""
-        surplus = len(self.live) - LIVE
-        if surplus > 0:
-            order = sorted(
-                self.live, key=lambda key: (self.live[key].issue, self.live[key].touched, self.live[key].texts)
-            )
-            for key in order[:surplus]:
-                self.drop(key)
+    def expire(self, keep: Set[str] = frozenset()) -> None:
+        """Back to the bounds, but for issues to `keep`."""
+        order = sorted(self.live, key=lambda key: (self.live[key].touched, self.live[key].texts))
+        issues = [key for key in order if self.live[key].issue]
+        candidates = [key for key in order if not self.live[key].issue]
+        stale = [key for key in issues if key not in keep][: max(len(issues) - ISSUES, 0)]
+        surplus = max(len(order) - len(stale) - LIVE, 0)
+        for key in (*stale, *candidates[:surplus]):
+            self.drop(key)
 
     # Between two lots
 

@@ -32,17 +32,18 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from sources.adapters import file
-from store import database, killpoints
+from store import database, issue_moves, killpoints
 from tests.faults import planted_commands
 
 HEAVY = (
     "sqlalchemy.dialects.sqlite.aiosqlite", "sources.intake", "sources.worker", "sources.adapters.file", "tui.wiring",
     "tui.settings", *(f"tui.cli.{name}" for name in (
-        "acts", "backup", "copy", "doctor", "erase", "export", "imports", "inbox", "poll", "reply", "reread", "show",
-        "worker",
+        "acts", "backup", "copy", "doctor", "erase", "export", "imports", "inbox", "issues", "poll", "reply", "reread",
+        "show", "worker",
     )),
 )  # fmt: skip
 A_PAGE = 30  # lines of an import
+A_STEP = 5  # mentions that are moved from one issue to another at a time
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 OF_FILES = {"os.rename", "os.link", "os.remove", "os.truncate", "os.mkdir"}
 
@@ -99,6 +100,7 @@ def child(order: dict[str, Any], told: int) -> None:
 
 def main() -> None:
     database.AGAIN_SECONDS = 0.5
+    issue_moves.A_STEP = A_STEP
     file.read_pages.__kwdefaults__["size"] = A_PAGE
     for name in HEAVY:
         importlib.import_module(name)

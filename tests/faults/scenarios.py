@@ -241,7 +241,11 @@ COMMANDS = {
     "forward": Command("forward 7 --to billing --comment look", a_desk, cases_said),
     "reply": Command("reply 7 --text sorry", a_desk, cases_said),
     "undo": Command("undo", an_action, cases_said),
+    "correct": Command("correct 2 positive", a_desk, moods, whole=False),
     "undo correct": Command("undo", corrected, moods),
     "teach": Command("teach", corrected, learnt, whole=False),
+    "split issues": Command(
+        "issues split 1 wombats --phrase wombatting", two_issues, issues_said, whole=False, fine=(0, 2)
+    ),
     "merge issues": Command("issues merge 1 2", two_issues, issues_said, whole=False, fine=(0, 2)),
 }

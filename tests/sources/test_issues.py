@@ -10,6 +10,7 @@ import pytest
 
 from sources import issues
 from sources.deepening import deepen
+from sources.text import groups
 from sources.text.deep.engines import Engine
 from sources.text.reading import read
 from store import database, issue_acts, issue_counts, outcomes
@@ -63,6 +64,16 @@ async def test_an_issue_is_found_once_and_takes_what_comes_later(db: Database) -
 
     await land(db, *said("acme rotor blade fell off!"))
     assert (await refreshed(db), await refreshed(db)) == (1, 0)
+    assert await found(db) == before | {"acme rotor blade fell off!": "rotor blade"}
+
+
+async def test_what_another_version_remembered_is_learnt_anew(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    await land(db, *said(*ROTOR, *CHARGE))
+    await refreshed(db)
+    before = await found(db)
+    monkeypatch.setattr(groups, "VERSION", groups.VERSION + 1)
+    await land(db, *said("acme rotor blade fell off!"))
+    assert await refreshed(db) == 1
     assert await found(db) == before | {"acme rotor blade fell off!": "rotor blade"}
 
 

@@ -106,6 +106,18 @@ def test_what_nobody_says_again_is_forgotten_and_what_is_an_issue_is_not() -> No
     assert of(grouping.place(reopened(groups), items(["rotor blade snapped once more"], first=99_999))) == {99_999: key}
 
 
+def test_many_old_issues_leave_room_for_new_ones() -> None:
+    groups = Groups()
+    for number in range(LIVE + 10):
+        groups.seed(f"old {number}", [{number: 1.0}])
+    groups.lot = 9
+    about = [text for each, text in texts() if each == "rotor"]
+    found = [of(grouping.place(groups, items([text], first), {"old 0"})) for first, text in enumerate(about, 1)]
+    assert any(found), "one text at a time makes an issue"
+    assert len(groups.live) <= LIVE
+    assert "old 0" in groups.live
+
+
 def test_reposts_are_found_word_by_word_and_nearly() -> None:
     copies = Copies()
     story = "since the update of tuesday the app closes itself whenever i open a folder with more than 20 photos"

@@ -124,6 +124,7 @@ def _turn(call: Call, turn: Callable[..., Awaitable[cases.Undone]]) -> int:
         undone = await turn(db, agent=call.settings.agent, now=call.now)
         if undone.corrections:
             await teaching.follow(db, undone.corrections, call.settings.desk.reading, now=call.now)
+        await teaching.resume(db, call.settings.desk.reading, now=call.now)
         return undone
 
     undone = with_store(call.settings, work)
@@ -147,8 +148,10 @@ def _act(call: Call, action: Action, ids: Sequence[int] | None = None) -> int:
         if acted.deliveries:
             return await deliver(call, db, acted.deliveries)
         choice = call.settings.desk.reading
-        if acted.corrections and (more := await teaching.spread(db, acted.corrections, choice, now=call.now)):
-            call.out.tell(f"and {more:,} more that say the same")
+        if isinstance(action, CorrectSentiment):
+            more = await teaching.spread(db, acted.corrections, choice, now=call.now)
+            if more + await teaching.resume(db, choice, now=call.now):
+                call.out.tell(f"and {more:,} more that say the same")
         touched = [case_id for case_id, _ in targets]
         for start in range(0, len(touched), AT_ONCE):
             rows = await cases.rows(db, touched[start : start + AT_ONCE], now=call.now)
