@@ -94,6 +94,10 @@ def in_an_hour() -> datetime:
     return datetime.now(UTC) + timedelta(hours=1)
 
 
+def nothing_said(server: Faulty, seen: Seen) -> Reply:
+    return silence(server, 20)
+
+
 FAULTS: dict[str, Callable[[Faulty, Seen], Reply]] = {
     "429 with seconds": lambda server, seen: rate_limited("seconds", seconds=600),
     "429 with a date": lambda server, seen: rate_limited("date", in_an_hour()),
@@ -110,7 +114,7 @@ FAULTS: dict[str, Callable[[Faulty, Seen], Reply]] = {
     "JSON too deep": lambda server, seen: text("[" * 200_000, "application/json"),
     "a body cut off": lambda server, seen: cut_off(text("x" * 5_000), 100),
     "a reset": lambda server, seen: reset(),
-    "silence": lambda server, seen: silence(server, 20),
+    "silence": nothing_said,
     "a redirect loop": lambda server, seen: redirect(server.url(seen.target)),
     "a redirect to a private address": lambda server, seen: redirect("http://10.0.0.1/latest"),
     "a gzip bomb": lambda server, seen: gzip_bomb(64),
@@ -159,7 +163,8 @@ class Place:
         config = configured(self.server)
         desk = Desk(watches=(WATCH,), sources=(config,))
         source = Source(config, registry.network(config.type), adapter(self.server, self.http))
-        poller = Poller(self.db, {"it": source}, Intake(self.db, desk), self.lines.append, page_deadline=1.5)
+        patience = 1.5 if self.server.fault is nothing_said else 60.0
+        poller = Poller(self.db, {"it": source}, Intake(self.db, desk), self.lines.append, page_deadline=patience)
         await poller.prepare()
         await cursors.make_due(self.db, now=utcnow())
         return await poller.round(asyncio.Event())
