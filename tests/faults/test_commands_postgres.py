@@ -1,7 +1,7 @@
 """The same kills of commands, and of a migration, with the store on a server: what was not committed is taken back when
 the server notices that the program is gone.
 
-Only with EARFUL_FAULT_KILLS, which says how many kills each command gets; the migration is killed after every statement.
+Only with EARFUL_FAULT_KILLS: how many kills each command gets; a migration is killed after every statement.
 EARFUL_FAULT_SEED says which."""
 
 from __future__ import annotations
