@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from sources import encoder
 from sources.text.deep import engines
 from sources.text.deep.engines import Encode, Engine
 
@@ -22,12 +23,14 @@ THINGS = (
     ("splendid",),
     ("dreadful",),
 )
-LOG = "EARFUL_TEST_ENCODED"
+LOG, TOKEN = "EARFUL_TEST_ENCODED", "EARFUL_TEST_TOKEN"
 MISSING = "deep reading cannot be tested: numpy is missing; pip install 'earful[test]'"
 
 
 def load(folder: Path) -> Encode:
     import numpy as np
+
+    assert TOKEN not in os.environ, "the process of an engine knows a token"
 
     def encode(texts: list[str]) -> Any:
         if os.environ.get(LOG):
@@ -62,6 +65,8 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     )  # fmt: skip
     monkeypatch.setattr(engines, "ENGINES", {})
     monkeypatch.setenv(LOG, str(tmp_path / "encoded"))
+    monkeypatch.setenv(TOKEN, "t0ken")
+    monkeypatch.setattr(encoder, "KEPT_ENVIRONMENT", (*encoder.KEPT_ENVIRONMENT, LOG))
     engines.register(made)
     return made
 
