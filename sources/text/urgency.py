@@ -22,6 +22,7 @@ SPOKEN_OF = {
     "press": "the press",
 }
 
+
 def urgency(
     hits: list[Hit], label: SentimentLabel, score: float, intent: str | None, followers: int | None
 ) -> tuple[int, tuple[str, ...]]:
