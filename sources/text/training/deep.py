@@ -1,9 +1,9 @@
 """Trains the sentiment layer of an engine of deep reading and writes its file in `models`.
 
-    python -m sources.text.training.deep DATA ENGINE [--most N] [--vectors FOLDER] [--rehearse]
+    python -m sources.text.training.deep DATA ENGINE [--most N] [--most-of ro=1100 ...] [--vectors FOLDER] [--rehearse]
 
 DATA is the folder that `sentiment.py` learns from; only its training parts are read. The slow engine need not read
-them all: at most N of each language, drawn at random with a seed; their vectors are kept in FOLDER. Multinomial
+them all: at most N of a language, drawn at random with a seed; their vectors are kept in FOLDER. Multinomial
 logistic regression as there: weights that all languages share and, held more tightly, each language's own.
 """
 
@@ -75,12 +75,14 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("engine", choices=[name for name, engine in ENGINES.items() if engine.head])
     parser.add_argument("--most", type=int, default=10_000)
+    parser.add_argument("--most-of", nargs="*", default=[], metavar="LANGUAGE=N", help="another N for a language")
     parser.add_argument("--vectors", type=Path)
     parser.add_argument("--rehearse", action="store_true", help="learn from six sevenths, look at the seventh")
     given = parser.parse_args()
     engine = ENGINES[given.engine]
     languages = sorted(engine.feels)
-    by_language = {name: sample(given.data, name, given.most) for name in languages}
+    most = dict.fromkeys(languages, given.most) | {name: int(n) for name, n in (of.split("=") for of in given.most_of)}
+    by_language = {name: sample(given.data, name, most[name]) for name in languages}
     meaning = np.concatenate([vectors(engine, name, items, given.vectors) for name, items in by_language.items()])
     items = [item for name in languages for item in by_language[name]]
     means = np.stack([meaning[[item["lang"] == name for item in items]].mean(0) for name in languages])
