@@ -52,6 +52,9 @@ async def test_a_store_of_schema_1_becomes_the_one_of_today_with_all_that_is_in_
     await change(db, text("ALTER TABLE cases DROP COLUMN waits_since"))
     await change(db, text("DROP INDEX mention_by_author"))
     await change(db, text("CREATE INDEX ix_mention_author_id ON mention (author_id)"))
+    for index in ("author_by_handle", "mention_by_issue", "cases_by_created", "delivery_by_key"):
+        await change(db, text(f"DROP INDEX {index}"))
+    await change(db, text("CREATE INDEX ix_mention_issue_id ON mention (issue_id)"))
     for table in ("correction_alike", "correction", "layer"):
         await change(db, text(f"DROP TABLE {table}"))
     for table in ("move", "phrase", "act", "pending", "state"):
