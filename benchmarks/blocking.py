@@ -1,7 +1,9 @@
 """How long one key waits for the store while another process does long work in it, against the same keys in a store of
 their own at the same time; and how long the transactions of the long work are, in time and in work of the processor.
 
-    python -m benchmarks.blocking [--rows N] [import reread backup erase retention issues ...]
+    python -m benchmarks.blocking [--rows N] [import reread backup erase retention issues insights export ...]
+
+The last two only read, long; of each work it says how large SQLite's log of changes was behind it.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ import store.database
 from benchmarks.storage import WORDS
 from sources import issues
 from sources.reread import reread
-from store import backup, cases, erase, retention
+from store import backup, cases, erase, export, insights, retention
 from store.database import Database
 from store.domain.action import Assign
 from store.domain.desk import Desk, Retention, Watch
@@ -68,11 +70,14 @@ async def measure(folder: Path, own: Path, work: str, rows: int) -> None:
     keys = [part("keys", each, rows) for each in (folder, own)]
     await asyncio.sleep(3)
     spent: Spent = json.loads(part(work, folder, rows).communicate()[0])
+    log = folder / "earful.db-wal"
+    log_bytes = log.stat().st_size if log.exists() else 0
     for each in (folder, own):
         (each / "stop").touch()
     shared, alone = (sorted(json.loads(each.communicate()[0])) for each in keys)
     took, busy = sorted(took for took, _ in spent), sorted(busy for _, busy in spent)
-    print(f"{work}, {rows:,} rows, {len(spent):,} transactions, {len(shared):,} keys")
+    heading = f"{work}, {rows:,} rows, {len(spent):,} transactions, {len(shared):,} keys"
+    print(f"{heading}, log of changes {log_bytes / 1e6:.1f} MB")
     print(f"  {'milliseconds':30}{''.join(f'{share:>9}' for share in ('median', '95 %', '99 %', 'longest'))}")
     for name, figures in (
         ("a key meanwhile", shared),
@@ -186,6 +191,16 @@ async def issues_(db: Database, folder: Path, rows: int) -> None:
     await issues.refresh(db, DESK, now=NOW)
 
 
+async def insights_(db: Database, folder: Path, rows: int) -> None:
+    over = insights.period(NOW - timedelta(days=500), NOW, UTC)
+    await insights.compute(db, over, UTC, compare_previous=True, reply_within=timedelta(days=1))
+
+
+async def export_(db: Database, folder: Path, rows: int) -> None:
+    async for _ in export.stream(db, export.Wanted(now=NOW)):
+        pass
+
+
 WORKS = {
     "import": import_,
     "reread": reread_,
@@ -193,6 +208,8 @@ WORKS = {
     "erase": erase_,
     "retention": retention_,
     "issues": issues_,
+    "insights": insights_,
+    "export": export_,
 }
 PARTS: dict[str, Callable[[Path, int], Awaitable[Any]]] = {name: watched(work) for name, work in WORKS.items()}
 PARTS["keys"] = keys

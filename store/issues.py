@@ -167,7 +167,7 @@ async def examples(db: Database, issue_ids: Iterable[int]) -> dict[int, list[tup
             query = query.where(
                 mention.c.issue_id == number, mention.c.deleted_at.is_(None), mention.c.copy_of.is_(None)
             )
-            rows = await connection.execute(query.order_by(mention.c.id.desc()).limit(LEARNT_FROM))
+            rows = await connection.execute(query.order_by(mention.c.created_at.desc()).limit(LEARNT_FROM))
             found[number] = [(row.id, row.language, _whole(row.title, row.text)) for row in rows]
         return found
 

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, false, func, not_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.dialects import Condition, Match, dialect_of
+from store.dialects import Condition, Match, T, dialect_of
 from store.domain import fields
 from store.domain.query import And, Exact, Field, Fuzzy, Near, Node, Not, Or, Phrase, Title
 from store.domain.words import folded_words
@@ -38,20 +38,31 @@ def asks_only_cases(node: Node) -> bool:
 
 class Compiler:
     """Compiles for one statement. `network` is the column that network: asks; `asked_cases` says afterwards whether
-    `cases` must be in the statement."""
+    `cases` must be in the statement. `at_hand`: the statement finds the mentions itself, those of each case."""
 
-    def __init__(self, connection: AsyncConnection, me: str, now: datetime, network: ColumnElement[str]) -> None:
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        me: str,
+        now: datetime,
+        network: ColumnElement[str],
+        *,
+        at_hand: bool = False,
+        near_words: dict[Fuzzy, list[str]] | None = None,
+    ) -> None:
         self._connection, self._me, self._now, self._network = connection, me, now, network
-        self._near_words: dict[Fuzzy, list[str]] = {}
+        self._at_hand = at_hand
+        self.near_words = {} if near_words is None else near_words  # reading the index's vocabulary takes its time
         self._dialect = dialect_of(connection)
         self._index = self._dialect.full_text
+        self._which = self._of(mention.c.id)
         self.asked_cases = False
 
     async def compile(self, node: Node) -> Condition:
         """True of the mentions that `node` matches, false or NULL of the others."""
         matched = await self._match(node)
         if matched is not None:
-            return self._index.found(matched)
+            return self._index.found(matched, self._which)
         match node:
             case And(nodes):
                 return and_(*[await self.compile(part) for part in await self._together(And, nodes)])
@@ -60,9 +71,9 @@ class Compiler:
             case Not(inner):
                 return not_(func.coalesce(await self.compile(inner), false()))
             case Title(Exact(text)):
-                return await self._index.exact(self._connection, text, title_only=True)
+                return await self._index.exact(self._connection, text, self._which, title_only=True)
             case Exact(text):
-                return await self._index.exact(self._connection, text, title_only=False)
+                return await self._index.exact(self._connection, text, self._which, title_only=False)
             case Title(Near() as near):
                 return await self._near(near, title_only=True)
             case Near():
@@ -70,6 +81,9 @@ class Compiler:
             case Field():
                 return await self._field(node)
         raise TypeError(node)
+
+    def _of(self, column: ColumnElement[T]) -> ColumnElement[T]:
+        return self._dialect.at_hand(column) if self._at_hand else column
 
     # Text.
 
@@ -109,15 +123,15 @@ class Compiler:
 
     async def _misspelt(self, asked: Fuzzy) -> list[str]:
         """The words of the index that are near enough."""
-        if asked not in self._near_words:
+        if asked not in self.near_words:
             from rapidfuzz.distance import OSA
 
             shortest, longest = len(asked.word) - asked.distance, len(asked.word) + asked.distance
             known = await self._index.vocabulary(self._connection, shortest, longest)
-            self._near_words[asked] = [
+            self.near_words[asked] = [
                 word for word in known if OSA.distance(asked.word, word, score_cutoff=asked.distance) <= asked.distance
             ]
-        return self._near_words[asked]
+        return self.near_words[asked]
 
     async def _near(self, node: Near, *, title_only: bool) -> Condition:
         """The index's own nearness takes no alternatives, and lets one word be both ends: the index narrows, a pattern
@@ -126,7 +140,7 @@ class Compiler:
         one, other = [await self._pattern(end) for end in (node.left, node.right)]
         gap = f"(?: [^ ]+){{0,{node.distance}}} "
         pattern = f"(?<![^ ])(?:{one}{gap}{other}|{other}{gap}{one})(?![^ ])"
-        return self._index.close(ends, pattern, title_only=title_only)
+        return self._index.close(ends, pattern, self._which, title_only=title_only)
 
     async def _pattern(self, end: Phrase | Fuzzy) -> str:
         if isinstance(end, Fuzzy):
@@ -139,7 +153,7 @@ class Compiler:
         name, value = asked.name, asked.value
         match name:
             case "author":
-                return mention.c.author_id.in_(await self._authors(value))
+                return self._of(mention.c.author_id).in_(await self._authors(value))
             case "site":
                 host, _ = fields.site(value)
                 likely = self._dialect.has(mention.c.url, host)  # much quicker than the pattern
@@ -165,19 +179,21 @@ class Compiler:
                 return self._dialect.same(mention.c.intent, value)
             case "followers":
                 known = select(author.c.id).where(fields.COMPARE[asked.op](author.c.followers, int(value)))
-                return mention.c.author_id.in_(known)
+                return self._of(mention.c.author_id).in_(known)
             case "urgency":
                 asks: Condition = fields.COMPARE[asked.op](mention.c.urgency, int(value))
                 return asks
             case "since":
-                return mention.c.created_at >= fields.moment(value, self._now)
+                return self._of(mention.c.created_at) >= fields.moment(value, self._now)
             case "until":
-                return mention.c.created_at < fields.moment(value, self._now)
+                return self._of(mention.c.created_at) < fields.moment(value, self._now)
             case "watch":
                 named = mention_watch.c.watch_id.in_(select(watch.c.id).where(self._dialect.same(watch.c.name, value)))
-                return mention.c.id.in_(select(mention_watch.c.mention_id).where(named))
+                if not self._at_hand:
+                    return mention.c.id.in_(select(mention_watch.c.mention_id).where(named))
+                return select(mention_watch.c.watch_id).where(named, mention_watch.c.mention_id == self._which).exists()
             case "issue":
-                return mention.c.issue_id.in_(await self._issues(value))
+                return self._of(mention.c.issue_id).in_(await self._issues(value))
         return self._case_field(name, value)
 
     def _case_field(self, name: str, value: str) -> Condition:
@@ -188,7 +204,7 @@ class Compiler:
             case "status" | "priority":
                 return cases.c[name] == value
             case "tag":
-                return cases.c.id.in_(select(case_tag.c.case_id).where(self._dialect.same(case_tag.c.tag, value)))
+                return cases.c.id.in_(select(case_tag.c.case_id).where(case_tag.c.tag == value.lower()))
             case "assignee" if value == "none":
                 return func.coalesce(cases.c.assignee, "") == ""  # the index by status and time serves better here
             case "assignee":

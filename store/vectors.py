@@ -118,7 +118,8 @@ async def of_case(db: Database, engine: str, case_id: int) -> list[tuple[str, by
 async def of_issues(db: Database, engine: str, issue_ids: Iterable[int]) -> list[tuple[int, str, bytes]]:
     """(issue, language, vector) of the newest mentions of each issue, a few of each, however many it has."""
     query = select(mention.c.issue_id, mention.c.language, vector.c.body).where(vector.c.engine == engine)
-    query = query.join(vector, vector.c.mention_id == mention.c.id).order_by(mention.c.id.desc()).limit(OF_AN_ISSUE)
+    query = query.join(vector, vector.c.mention_id == mention.c.id)
+    query = query.order_by(mention.c.created_at.desc()).limit(OF_AN_ISSUE)
 
     async def work(connection: AsyncConnection) -> list[tuple[int, str, bytes]]:
         found: list[tuple[int, str, bytes]] = []

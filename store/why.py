@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store import journal, mentions, threads, unmatched
 from store.database import Database
 from store.dialects import dialect_of
+from store.distinct import values_of
 from store.domain.address import Address, address, at_uri
 from store.domain.journal import JournalEntry
 from store.domain.mention import Mention
@@ -169,9 +170,10 @@ async def sources_of(db: Database, where: Address) -> set[str]:
 
 
 async def _mention_ids(connection: AsyncConnection, names: Sequence[str], where: Address | None) -> list[int]:
-    # One index each: only so is none of them a walk through the whole table.
-    for column in (mention.c.external_id, mention.c.native_id):
-        if found := list((await connection.execute(select(mention.c.id).where(column.in_(names)))).scalars()):
+    # One index each, and the column that it begins with: only so is none of them a walk through the whole table.
+    for first, column in ((mention.c.network, mention.c.external_id), (mention.c.source, mention.c.native_id)):
+        named = select(mention.c.id).where(first.in_(values_of(first)), column.in_(names))
+        if found := list((await connection.execute(named)).scalars()):
             return found
     if where is None:
         return []

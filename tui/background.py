@@ -172,11 +172,14 @@ class Background:
     async def _look_who_works(self, database: Database) -> None:
         """A screen that never polls nor sends says who does, or that nobody does."""
         lock = database.worker_lock()
-        while not self._stop.is_set():
-            with suppress(EarfulError):  # a server that is away for a moment
-                holder = await lock.holder()
-                self._tell(worker="elsewhere" if holder else "nobody", holder=holder)
-            await self._pause(TAKE_OVER_SECONDS)
+        try:
+            while not self._stop.is_set():
+                with suppress(EarfulError):  # a server that is away for a moment
+                    holder = await lock.holder()
+                    self._tell(worker="elsewhere" if holder else "nobody", holder=holder)
+                await self._pause(TAKE_OVER_SECONDS)
+        finally:
+            await lock.release()
 
     async def _watch(self, database: Database, sequence: Mark) -> None:
         """Say what changed since, and how things stand, about a second after it did; also that the store is away, and

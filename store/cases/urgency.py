@@ -8,7 +8,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Row, Select, Subquery, and_, case, func, literal, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    Select,
+    Subquery,
+    and_,
+    case,
+    func,
+    literal,
+    select,
+    type_coerce,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.domain import urgency as points
@@ -123,12 +135,14 @@ async def at(connection: AsyncConnection, now: datetime) -> Urgency:
 
 def _lately(now: datetime, case_ids: Sequence[int] | None) -> Subquery:
     """How many messages everybody who came back has written lately, in whatever case."""
-    said = mention.alias("said")
-    counted = select(said.c.author_id, func.count().label("messages"))
-    counted = counted.where(said.c.created_at > now - points.AGAIN_WITHIN, said.c.ours.is_(False))
+    said = select(mention.c.author_id)
+    said = said.where(mention.c.created_at > now - points.AGAIN_WITHIN, mention.c.ours.is_(False))
     if case_ids is not None:
-        counted = counted.where(said.c.author_id.in_(select(cases.c.author_id).where(cases.c.id.in_(case_ids))))
-    return counted.group_by(said.c.author_id).having(func.count() > 1).subquery("lately")
+        said = said.where(mention.c.author_id.in_(select(cases.c.author_id).where(cases.c.id.in_(case_ids))))
+    # By itself: to have it in the order of authors, SQLite would read all that anybody ever wrote.
+    each = said.cte("said").prefix_with("MATERIALIZED")
+    counted = select(each.c.author_id, func.count().label("messages")).group_by(each.c.author_id)
+    return counted.having(func.count() > 1).subquery("lately")
 
 
 def _at_most(most: int, number: ColumnElement[int]) -> ColumnElement[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, Select, Table
 from sqlalchemy.dialects.sqlite.dml import Insert
@@ -11,8 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.domain.health import Health
 from store.domain.place import Place
+from store.tables import mention
 
 Condition = ColumnElement[bool]
+Number = ColumnElement[int]
+T = TypeVar("T")
 Match = Any  # what one index of words can be asked; only the index that made it can read it
 Mark = int | str  # a place in the sequence of changes: kept and given back, never looked into
 Moved = tuple[str, int | None]  # (kind, case id)
@@ -59,13 +62,13 @@ class FullText(Protocol):
     def both(self, wanted: Sequence[Match], unwanted: Sequence[Match]) -> Match:
         """All of `wanted`, which is not empty, and none of `unwanted`."""
 
-    def found(self, match: Match) -> Condition:
-        """The mention is one of those that the index finds."""
+    def found(self, match: Match, which: Number = mention.c.id) -> Condition:
+        """The mention `which` is one of those that the index finds."""
 
-    def close(self, ends: Sequence[Match], pattern: str, *, title_only: bool) -> Condition:
+    def close(self, ends: Sequence[Match], pattern: str, which: Number, *, title_only: bool) -> Condition:
         """As `found` of both ends, and the folded words, a space between two, hold the pattern (of `re`)."""
 
-    async def exact(self, connection: AsyncConnection, text: str, *, title_only: bool) -> Condition:
+    async def exact(self, connection: AsyncConnection, text: str, which: Number, *, title_only: bool) -> Condition:
         """The mention holds these very characters, at the borders of words (`words.exact_pattern`)."""
 
 
@@ -96,6 +99,9 @@ class Dialect(Protocol):
 
     def beyond_ascii(self, column: ColumnElement[str]) -> Condition:
         """Holds something else than printable ASCII."""
+
+    def at_hand(self, column: ColumnElement[T]) -> ColumnElement[T]:
+        """A column of rows that are found by another: nothing to find them by."""
 
     def these(self, ids: Iterable[int]) -> Select[Any]:
         """Ids as one parameter, however many they are."""

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.sqlite.dml import Insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.dialects import Condition, Mark, Moved
+from store.dialects import Condition, Mark, Moved, T
 from store.dialects.postgres_words import Tsvector
 from store.domain.fields import lower
 from store.domain.health import Health, Trouble
@@ -68,6 +68,9 @@ class Postgres:
 
     def beyond_ascii(self, column: ColumnElement[str]) -> Condition:
         return column.regexp_match("[^ -~]")
+
+    def at_hand(self, column: ColumnElement[T]) -> ColumnElement[T]:
+        return column
 
     def these(self, ids: Iterable[int]) -> Select[Any]:
         return select(func.unnest(sql.cast(list(ids), ARRAY(BigInteger))))

@@ -14,7 +14,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.dialects import Condition
+from store.dialects import Condition, Number
 from store.domain.words import exact_pattern, folded_words
 from store.tables import mention
 
@@ -121,14 +121,14 @@ class Tsvector:
             *[match(title_only) for match in wanted], *[not_(match(title_only)) for match in unwanted]
         )
 
-    def found(self, match: Match) -> Condition:
-        return mention.c.id.in_(select(_index.c.id).where(match(False)))
+    def found(self, match: Match, which: Number = mention.c.id) -> Condition:
+        return which.in_(select(_index.c.id).where(match(False)))
 
-    def close(self, ends: Sequence[Match], pattern: str, *, title_only: bool) -> Condition:
+    def close(self, ends: Sequence[Match], pattern: str, which: Number, *, title_only: bool) -> Condition:
         held = or_(*[func.btrim(each).regexp_match(pattern) for each in _columns(title_only)])
-        return mention.c.id.in_(select(_index.c.id).where(*[end(title_only) for end in ends], held))
+        return which.in_(select(_index.c.id).where(*[end(title_only) for end in ends], held))
 
-    async def exact(self, connection: AsyncConnection, text: str, *, title_only: bool) -> Condition:
+    async def exact(self, connection: AsyncConnection, text: str, which: Number, *, title_only: bool) -> Condition:
         """The server's patterns know other letters than `re`: it gives what holds the characters, `re` decides."""
         forms = sorted({unicodedata.normalize(form, text) for form in ("NFC", "NFD")})
         columns = [mention.c.title] if title_only else [mention.c.text, mention.c.title]
@@ -143,7 +143,7 @@ class Tsvector:
         async for row in await connection.stream(likely):
             if any(pattern.search(said) for said in row[1:]):
                 found.append(row[0])
-        return mention.c.id.in_(select(func.unnest(cast(found, ARRAY(mention.c.id.type)))))
+        return which.in_(select(func.unnest(cast(found, ARRAY(mention.c.id.type)))))
 
 
 def _lexeme(word: str) -> str:

@@ -12,8 +12,10 @@ from sqlalchemy import ColumnElement, Select, Table, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.dialects.sqlite.dml import Insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.expression import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 
-from store.dialects import Condition, Mark, Moved
+from store.dialects import Condition, Mark, Moved, T
 from store.dialects.sqlite_words import Fts5
 from store.domain.health import Health, Trouble
 from store.domain.place import Place
@@ -49,6 +51,10 @@ class Sqlite:
 
     def beyond_ascii(self, column: ColumnElement[str]) -> Condition:
         return column.op("GLOB", is_comparison=True)("*[^ -~]*")
+
+    def at_hand(self, column: ColumnElement[T]) -> ColumnElement[T]:
+        """SQLite takes any index that it can, also where that means a whole list for every row."""
+        return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
     def these(self, ids: Iterable[int]) -> Select[Any]:
         each = func.json_each(json.dumps(list(ids))).table_valued("value")

@@ -9,10 +9,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Boolean, Text, column, func, literal_column, or_, select, table, text
+from sqlalchemy import Boolean, Text, and_, column, func, literal_column, or_, select, table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.dialects import Condition
+from store.dialects import Condition, Number
 from store.domain.words import exact_pattern, folded_words
 from store.tables import mention
 
@@ -74,30 +74,25 @@ class Fts5:
         all_of = " AND ".join(f"({match})" for match in wanted)
         return f"({all_of}) NOT ({self.either(unwanted)})" if unwanted else all_of
 
-    def found(self, match: str) -> Condition:
-        return mention.c.id.in_(select(_index.c.rowid).where(_matches(match)))
+    def found(self, match: str, which: Number = mention.c.id) -> Condition:
+        return which.in_(select(_index.c.rowid).where(_matches(match)))
 
-    def close(self, ends: Sequence[str], pattern: str, *, title_only: bool) -> Condition:
+    def close(self, ends: Sequence[str], pattern: str, which: Number, *, title_only: bool) -> Condition:
         match = self.both(ends, ())
         columns = [_index.c.title] if title_only else [_index.c.text, _index.c.title]
         held = or_(*[each.regexp_match(pattern) for each in columns])
-        return mention.c.id.in_(
-            select(_index.c.rowid).where(_matches(self.in_title(match) if title_only else match), held)
-        )
+        return which.in_(select(_index.c.rowid).where(_matches(self.in_title(match) if title_only else match), held))
 
-    async def exact(self, connection: AsyncConnection, text: str, *, title_only: bool) -> Condition:
+    async def exact(self, connection: AsyncConnection, text: str, which: Number, *, title_only: bool) -> Condition:
         """The index narrows by the words; a text of signs alone is looked for everywhere."""
-        each = mention.alias()
-        columns = [each.c.title] if title_only else [each.c.text, each.c.title]
-        found = select(each.c.id).where(or_(*[column.regexp_match(exact_pattern(text)) for column in columns]))
+        columns = [mention.c.title] if title_only else [mention.c.text, mention.c.title]
         if words := folded_words(text):
             match = self.phrase(words)
-            found = found.join(_index, _index.c.rowid == each.c.id)
-            found = found.where(_matches(self.in_title(match) if title_only else match))
+            likely = self.found(self.in_title(match) if title_only else match, which)
         else:
             forms = sorted({unicodedata.normalize(form, text) for form in ("NFC", "NFD")})
-            found = found.where(or_(*[func.instr(column, form) > 0 for column in columns for form in forms]))
-        return mention.c.id.in_(found)
+            likely = or_(*[func.instr(column, form) > 0 for column in columns for form in forms])
+        return and_(likely, or_(*[column.regexp_match(exact_pattern(text)) for column in columns]))
 
 
 def _matches(match: str) -> Condition:

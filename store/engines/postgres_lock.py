@@ -4,12 +4,13 @@ the connection close, and that of a host which vanished by its keepalives."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
 from store.domain.errors import StoreError
 
+T = TypeVar("T")
 _KEY = "hashtext('earful.worker'), hashtext(current_schema())"
 _USERS = "hashtext('earful.users'), hashtext(current_schema())"
 SHARE = f"SELECT pg_try_advisory_lock_shared({_USERS})"  # every connection that reads or writes the store
@@ -23,29 +24,28 @@ AND l.objid::bigint = hashtext(current_schema())::bigint & 4294967295
 
 
 class AdvisoryLock:
+    """Who was refused keeps the session to ask again on, until `release`: a connection costs the server a process."""
+
     def __init__(self, connect: Callable[[], Awaitable[psycopg.AsyncConnection[Any]]]) -> None:
         self._connect = connect
         self._session: psycopg.AsyncConnection[Any] | None = None
+        self._mine = False
 
     async def acquire(self) -> bool:
-        if self._session is not None and await self.held():
+        if await self.held():
             return True
-        session = await self._connected()
         try:
-            row = await (await session.execute(f"SELECT pg_try_advisory_lock({_KEY})")).fetchone()
+            row = await self._ask(lambda session: _one(session, f"SELECT pg_try_advisory_lock({_KEY})"))
         except psycopg.Error:
             row = None
         except BaseException:
-            await session.close()
+            await self.release()
             raise
-        if not row or not row[0]:
-            await session.close()
-            return False
-        self._session = session
-        return True
+        self._mine = bool(row and row[0])
+        return self._mine
 
     async def held(self) -> bool:
-        if self._session is None:
+        if self._session is None or not self._mine:
             return False
         try:
             await self._session.execute("SELECT 1")
@@ -56,17 +56,22 @@ class AdvisoryLock:
 
     async def holder(self) -> str:
         """As the holder's session names itself: "process 4711 on desk1"."""
-        session = self._session or await self._connected()
-        try:
-            return await _holder(session, "earful.worker")
-        finally:
-            if session is not self._session:
-                await session.close()
+        return await self._ask(lambda session: _holder(session, "earful.worker"))
 
     async def release(self) -> None:
-        session, self._session = self._session, None
+        session, self._session, self._mine = self._session, None, False
         if session is not None:
             await session.close()
+
+    async def _ask(self, question: Callable[[psycopg.AsyncConnection[Any]], Awaitable[T]]) -> T:
+        """On the session that is there, or on a new one where it broke: with it any lock is gone."""
+        if self._session is not None:
+            try:
+                return await question(self._session)
+            except psycopg.Error:
+                await self.release()
+        self._session = await self._connected()
+        return await question(self._session)
 
     async def _connected(self) -> psycopg.AsyncConnection[Any]:
         try:
@@ -80,8 +85,12 @@ async def users(session: psycopg.AsyncConnection[Any]) -> str:
     return await _holder(session, "earful.users")
 
 
+async def _one(session: psycopg.AsyncConnection[Any], query: str, *values: str) -> Any:
+    return await (await session.execute(query, values)).fetchone()
+
+
 async def _holder(session: psycopg.AsyncConnection[Any], key: str) -> str:
-    row = await (await session.execute(_HOLDER, (key,))).fetchone()
+    row = await _one(session, _HOLDER, key)
     if row is None:
         return ""
     process, _, host = row[0].rpartition(" ")[2].partition("@")

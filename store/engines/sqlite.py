@@ -32,6 +32,8 @@ from store.upkeep import Upkeep
 BUSY_MILLISECONDS = 5_000
 # Who waits for SQLite's write lock looks ever more seldom and starves among many: we begin to wait anew this often.
 TURN_MILLISECONDS = 100
+# While somebody reads for long, the log of changes grows; behind that it is cut back to this.
+LOG_BYTES = 32_000_000
 WRITABLE = "it needs to be writable for you, and so does its folder"
 DAMAGED = "it is damaged; put a backup in its place (`earful restore FILE`)"
 _REMEDIES = {
@@ -114,6 +116,7 @@ class Sqlite:
             for pragma in (
                 f"busy_timeout={TURN_MILLISECONDS if immediate and wal else BUSY_MILLISECONDS}",
                 f"journal_mode={'WAL' if wal else 'TRUNCATE'}",
+                f"journal_size_limit={LOG_BYTES}",
                 f"synchronous={'FULL' if wal else 'EXTRA'}",
                 "foreign_keys=ON",
                 "secure_delete=ON",  # what is deleted is overwritten, in the file and not only in its tables

@@ -142,6 +142,18 @@ async def _say_who_is_there(connection: AsyncConnection) -> None:
     await run(connection, "CREATE INDEX ix_presence_case_id ON presence (case_id)")
 
 
+async def _look_up_by_index(connection: AsyncConnection) -> None:
+    """8 -> 9: what had to be read whole is found by an index."""
+    for statement in (
+        "CREATE INDEX author_by_handle ON author (handle)",
+        "DROP INDEX ix_mention_issue_id",
+        "CREATE INDEX mention_by_issue ON mention (issue_id, created_at)",
+        "CREATE INDEX cases_by_created ON cases (created_at, status, answered_at)",
+        "CREATE INDEX delivery_by_key ON delivery (source, remote_key)",
+    ):
+        await run(connection, statement)
+
+
 # STEPS[n] leads from version n + 1 to n + 2. Add at the end only.
 STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (
     _remember_unmatched,
@@ -151,6 +163,7 @@ STEPS: tuple[Callable[[AsyncConnection], Awaitable[None]], ...] = (
     _keep_up_issues,
     _keep_vectors,
     _say_who_is_there,
+    _look_up_by_index,
 )
 CURRENT = len(STEPS) + 1
 HALF_COPIED = 0

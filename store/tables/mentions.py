@@ -29,6 +29,7 @@ author = Table(
     Column("url", Text, nullable=False, server_default=""),
     Column("followers", BigInteger),
     UniqueConstraint("network", "handle"),  # a person is a handle on a network
+    Index("author_by_handle", "handle"),  # somebody, or nobody, on whatever network
 )
 
 mention = Table(
@@ -56,7 +57,7 @@ mention = Table(
     Column("urgency", Integer, nullable=False, server_default="0"),
     Column("reasons", JsonText, nullable=False, server_default="[]"),
     Column("corrected_by", Text),
-    Column("issue_id", ForeignKey("issue.id"), index=True),  # an issue's mentions
+    Column("issue_id", ForeignKey("issue.id")),
     Column("analysis", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
@@ -69,6 +70,7 @@ mention = Table(
     Index("mention_by_native", "source", "native_id"),  # find a reply's parent
     Index("mention_by_thread", "network", "thread"),  # the thread around a case
     Index("mention_by_url", "url"),  # why: a person has the address of a post
+    Index("mention_by_issue", "issue_id", "created_at"),  # an issue's mentions, the newest, those of a period
     Index("mention_by_copy", "copy_of", **only("copy_of IS NOT NULL")),  # an original's copies share its issue
     Index("mention_copies", "issue_id", "created_at", **only("copy_of IS NOT NULL")),  # how many of an issue repeat
     # Insights count without the rows: everything that they group or leave out by.

@@ -34,6 +34,7 @@ cases = Table(
     Index("cases_by_status", "status", "last_at", "id"),  # every view of the inbox, newest first
     Index("cases_by_assignee", "assignee", "last_at", "id"),  # view "mine"
     Index("cases_by_last", "last_at", "id"),  # view "all"
+    Index("cases_by_created", "created_at", "status", "answered_at"),  # insights: answer times of a period
     Index("cases_snoozed", "snoozed_until", **only("snoozed_until IS NOT NULL")),  # wake what is due
 )
 
@@ -111,6 +112,7 @@ delivery = Table(
     Column("version", Integer, nullable=False, server_default="1"),
     Index("delivery_due", "state", "due_at"),  # the courier's next row
     Index("delivery_by_remote", "source", "remote_id"),  # our answer coming back
+    Index("delivery_by_key", "source", "remote_key"),  # the same, where its network knows it by two names
     # Where a network has no identity for our post: account, parent and body, unique while unsettled.
     Index(
         "delivery_unsettled",

@@ -18,6 +18,7 @@ CREATE TABLE author (
 	PRIMARY KEY (id),
 	UNIQUE (network, handle)
 );
+CREATE INDEX author_by_handle ON author (handle);
 CREATE TABLE case_tag (
 	tag TEXT NOT NULL,
 	case_id INTEGER NOT NULL,
@@ -51,6 +52,7 @@ CREATE TABLE cases (
 	FOREIGN KEY(author_id) REFERENCES author (id)
 );
 CREATE INDEX cases_by_assignee ON cases (assignee, last_at, id);
+CREATE INDEX cases_by_created ON cases (created_at, status, answered_at);
 CREATE INDEX cases_by_last ON cases (last_at, id);
 CREATE INDEX cases_by_status ON cases (status, last_at, id);
 CREATE INDEX cases_snoozed ON cases (snoozed_until) WHERE snoozed_until IS NOT NULL;
@@ -128,6 +130,7 @@ CREATE TABLE delivery (
 	FOREIGN KEY(mention_id) REFERENCES mention (id),
 	UNIQUE (identity)
 );
+CREATE INDEX delivery_by_key ON delivery (source, remote_key);
 CREATE INDEX delivery_by_remote ON delivery (source, remote_id);
 CREATE INDEX delivery_due ON delivery (state, due_at);
 CREATE UNIQUE INDEX delivery_unsettled ON delivery (source, target, body_hash) WHERE state NOT IN ('sent','failed','withdrawn');
@@ -216,7 +219,6 @@ CREATE INDEX ix_issue_phrase_issue_id ON issue_phrase (issue_id);
 CREATE INDEX ix_journal_batch ON journal (batch);
 CREATE INDEX ix_journal_case_id ON journal (case_id);
 CREATE INDEX ix_mention_case_id ON mention (case_id);
-CREATE INDEX ix_mention_issue_id ON mention (issue_id);
 CREATE INDEX ix_mention_version_mention_id ON mention_version (mention_id);
 CREATE INDEX ix_note_case_id ON note (case_id);
 CREATE INDEX ix_presence_case_id ON presence (case_id);
@@ -284,6 +286,7 @@ CREATE TABLE mention (
 );
 CREATE INDEX mention_by_author ON mention (author_id, created_at);
 CREATE INDEX mention_by_copy ON mention (copy_of) WHERE copy_of IS NOT NULL;
+CREATE INDEX mention_by_issue ON mention (issue_id, created_at);
 CREATE INDEX mention_by_native ON mention (source, native_id);
 CREATE INDEX mention_by_thread ON mention (network, thread);
 CREATE INDEX mention_by_time ON mention (created_at, ours, case_id, author_id, issue_id, sentiment, language, network);

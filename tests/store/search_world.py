@@ -72,13 +72,13 @@ class World:
             set_up = update(tables.cases).where(tables.cases.c.id == number)
             set_up = set_up.values(status=rng.choice(["new", "done"]), priority=rng.choice(["normal", "urgent"]))
             await change(db, set_up.values(assignee=rng.choice([None, "ana", "bob"]), team=rng.choice([None, "pr"])))
-        tags = [{"case_id": number, "tag": rng.choice(["VIP", "old"])} for number in numbers[::2]]
+        tags = [{"case_id": number, "tag": rng.choice(["vip", "old"])} for number in numbers[::2]]
         await change(db, insert(tables.case_tag).values(tags))
         fails = {"id": 5, "phrase": "login fails", "label": "The login fails", "first_seen": NOW, "last_seen": NOW}
         await change(db, insert(tables.issue).values(fails))
         await change(db, update(tables.mention).where(tables.mention.c.id < 12).values(issue_id=5))
         self.cases = {row.id: row for row in await rows(db, tables.cases)}
-        self.tags = {(row.case_id, row.tag.lower()) for row in await rows(db, tables.case_tag)}
+        self.tags = {(row.case_id, row.tag) for row in await rows(db, tables.case_tag)}
 
     def holding(self, node: Node) -> list[int]:
         """Ids of the mentions that the query means."""

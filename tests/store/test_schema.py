@@ -66,6 +66,9 @@ async def back_to_schema_1(db: Database) -> None:
     await change(db, text("ALTER TABLE cases DROP COLUMN waits_since"))
     await change(db, text("DROP INDEX mention_by_author"))
     await change(db, text("CREATE INDEX ix_mention_author_id ON mention (author_id)"))
+    for index in ("author_by_handle", "mention_by_issue", "cases_by_created", "delivery_by_key"):
+        await change(db, text(f"DROP INDEX {index}"))
+    await change(db, text("CREATE INDEX ix_mention_issue_id ON mention (issue_id)"))
     for table in ("correction_alike", "correction", "layer"):
         await change(db, text(f"DROP TABLE {table}"))
     for table in ("move", "phrase", "act", "pending", "state"):

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
+from hypothesis.strategies import sampled_from
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,7 +20,7 @@ from store.domain.desk import Watch
 from store.domain.mention import NewAuthor
 from store.domain.query import Exact, Field, Node, Not, parse
 from store.domain.words import folded_words
-from tests.factories import NOW, change, land, read_mention
+from tests.factories import NOW, change, issue_of, land, read_mention
 from tests.queries import queries
 from tests.store.search_world import KNOWN, OF_CASES, SEEN, VALUES, World
 
@@ -40,12 +41,15 @@ async def mentions_found(db: Database, query: str | Node, *, me: str = "ana", no
     return await db.read(work)
 
 
-async def cases_found(db: Database, query: str | Node, *, me: str = "ana", now: datetime = NOW) -> list[int]:
+async def cases_found(
+    db: Database, query: str | Node, *, me: str = "ana", now: datetime = NOW, few: int = search.FEW
+) -> list[int]:
     node = parse(query) if isinstance(query, str) else query
     assert node is not None
 
     async def work(connection: AsyncConnection) -> list[int]:
-        found = select(tables.cases.c.id).where(await search.case_condition(connection, node, me=me, now=now))
+        asked = await search.case_condition(connection, node, me=me, now=now, few=few)
+        found = select(tables.cases.c.id).where(asked)
         return sorted((await connection.execute(found)).scalars())
 
     return await db.read(work)
@@ -86,11 +90,12 @@ def test_search_finds_what_a_watch_matches(filled: Filled, node: Node) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(queries(SEEN | KNOWN))
-def test_search_finds_the_mentions_and_the_cases_that_have_one(filled: Filled, node: Node) -> None:
+@given(queries(SEEN | KNOWN), sampled_from((search.FEW, 0)))
+def test_search_finds_the_mentions_and_the_cases_that_have_one(filled: Filled, node: Node, few: int) -> None:
+    """However many mentions count as few."""
     runner, db, world = filled
     assert runner.run(mentions_found(db, node)) == world.holding(node)
-    assert runner.run(cases_found(db, node)) == world.cases_holding(node)
+    assert runner.run(cases_found(db, node, few=few)) == world.cases_holding(node)
 
 
 @settings(max_examples=100, deadline=None)
@@ -263,12 +268,25 @@ async def test_the_views_of_the_inbox_use_the_indexes_of_cases_and_no_mention(db
     assert "SCAN" not in plan
 
 
-async def plan_of(db: Database, query: str) -> str:
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    "query", ["sentiment:negative", "watch:acme status:open", "cloud", "author:ana", "since:7d issue:1", "NOT refund"]
+)
+async def test_what_many_mentions_match_is_asked_case_by_case(db: Database, query: str) -> None:
+    await land(db, *(read_mention("acme cloud", id=f"p{n}", author="ana", created_at=NOW) for n in range(3)))
+    await change(db, update(tables.mention).values(issue_id=await issue_of(db, "outage", [1]), sentiment="negative"))
+    plan = await plan_of(db, query, few=0)
+    assert "INDEX ix_mention_case_id (case_id=?)" in plan
+
+
+async def plan_of(db: Database, query: str, few: int = search.FEW) -> str:
     node = parse(query)
     assert node is not None
 
     async def work(connection: AsyncConnection) -> str:
-        found = select(tables.cases.c.id).where(await search.case_condition(connection, node, me="ana", now=NOW))
+        found = select(tables.cases.c.id).where(
+            await search.case_condition(connection, node, me="ana", now=NOW, few=few)
+        )
         compiled = found.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
         return "\n".join(row[-1] for row in await connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}")))
 

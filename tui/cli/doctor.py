@@ -67,7 +67,10 @@ async def _findings(call: Call, db: Database) -> AsyncIterator[Finding]:
         yield finding
     yield await _outbox(db, call.now)
     yield await doctor_reading.deep(db, desk.reading)
-    if holder := await db.worker_lock().holder():
+    lock = db.worker_lock()
+    holder = await lock.holder()
+    await lock.release()
+    if holder:
         yield Finding(OK, "worker", f"{holder} polls and sends")
     else:
         yield Finding(WARN, "worker", "nobody polls and sends now", "open the inbox, or run `earful worker`")
