@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from textual import events
 from textual.binding import ActiveBinding
+from textual.dom import DOMNode
 from textual.message import Message
+from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
 from tui.actions import shown
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from tui.shell import Earful
 
 QUIET_SECONDS = 0.3  # after a text field: what is still being typed for it is no command
+PATIENCE_SECONDS = 2.0  # with a line that is entered and never arrives
 ALWAYS = frozenset({"ctrl+q", "ctrl+c"})
 
 
@@ -134,12 +137,38 @@ class Keyboard:
             await self.app.run_action(found.binding.action, found.node)
             self._wait_for_answer()
             return
+        if found is not None and found.node is field and isinstance(field, Input) and found.binding.action == "submit":
+            self._submit(field)
+            return
         acts = found is not None and found.node is field and found.binding.id is not None
         if acts:
             self.hold()
         await self.app.pass_on(event)
         if acts:
             field.call_later(self.release)
+
+    def _submit(self, field: Input) -> None:
+        """Behind the letters that are on their way to the field; the next key waits until its screen has the line."""
+        self.hold()
+        released = False
+
+        def go_on() -> None:
+            nonlocal released
+            if not released:
+                released = True
+                self.release()
+
+        def climb(node: DOMNode) -> None:
+            above = node.parent
+            if isinstance(node, Screen) or above is None or not above.call_later(climb, above):
+                go_on()
+
+        async def submit() -> None:
+            await field.action_submit()
+            field.call_later(climb, field)
+
+        field.call_later(submit)
+        self.app.set_timer(PATIENCE_SECONDS, go_on)  # a field that is taken away forgets what it was to do
 
     def _wait_for_answer(self) -> None:
         """Who asked for a screen that is left now goes on before the next key."""

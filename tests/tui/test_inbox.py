@@ -282,6 +282,20 @@ async def test_nor_does_a_slow_store_make_commands_of_the_rest(path: Path) -> No
         assert [row.text for row in await rows(path) if row.status is CaseStatus.DONE] == ["one"]
 
 
+async def test_what_is_typed_right_behind_enter_is_no_part_of_the_line(path: Path) -> None:
+    await seed(path, ["one", "two", "three"])
+    async with running(path) as (app, pilot):
+        await strike_at_once(pilot, "slash", *"two", "enter", "e")
+        await until(pilot, lambda: app.keyboard.idle)
+        assert [app.inbox.listing.row(n).text for n in range(len(app.inbox.listing))] == ["two"]  # type: ignore[union-attr]
+        assert all(row.status is CaseStatus.NEW for row in await rows(path))
+        await pilot.pause(QUIET_SECONDS)
+        await strike_at_once(pilot, "f", "enter", *"urgent", "enter")
+        await until(pilot, lambda: app.keyboard.idle and len(app.screen_stack) == 1)
+        [delivery] = await outbox.listing(await app.database())
+        assert delivery.text == "urgent"
+
+
 async def test_keys_right_after_a_text_field_are_no_commands(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await seed(path, ["one", "two"])
     async with running(path) as (app, pilot):
