@@ -28,6 +28,7 @@ from sources.errors import Refused, SourceError, quoted
 from sources.secrets import resolve
 from sources.smtp import Submission
 from store.database import Database
+from store.domain import action
 from store.domain.clock import utcnow
 from store.domain.secret import Secret
 from tests.factories import read_mention
@@ -371,6 +372,11 @@ async def test_what_another_process_told_a_mail_server_is_not_quoted_by_this_one
             done = await asyncio.to_thread(earful, *command, "--config", str(path))
             printed += done.raw + done.raw_narration
 
+        async def answer(case: int) -> None:
+            reply = action.Reply("sorry", f"identity-{case}", 0.0)
+            await asyncio.to_thread(earful.act, [case], reply, at=utcnow())
+            await run("send", "--once")
+
         for number in range(5):
             await boxes.put(f"From: a{number}@x.example\nMessage-ID: <{number}@x>\n\nhelp\n".encode(), utcnow())
         await run("poll", "--once")
@@ -387,12 +393,10 @@ async def test_what_another_process_told_a_mail_server_is_not_quoted_by_this_one
         boxes.refused = {}
         for case, place in enumerate(("hello", "MAIL", "RCPT", "dot"), 1):
             house.script = login | {place: f"554 {words()}"}
-            await run("reply", str(case), "--text", "sorry", "--now")
-            await run("send", "--once")
+            await answer(case)
         await run("copy", "--to", str(tmp_path / "copy.db"))
         house.script = login | {"MAIL": f"451 {'x' * 270} {words()}"}
-        await run("reply", "5", "--text", "sorry", "--now")
-        await run("send", "--once")
+        await answer(5)
         for command in (["show", "1"], ["ledger"], ["backup", "kept.db"], ["export", "-o", "out.html"]):
             await run(*command)
     kept = {str(file): file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} | {"printed": printed}
