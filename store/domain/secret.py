@@ -18,16 +18,17 @@ _SCHEME = re.compile(r"(?:Basic|Bearer) (?=\S+$)")
 _KEY_FILE = re.compile(r"-----BEGIN .*|\{.*\}", re.DOTALL)
 _KEY = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
 _CODED = re.compile(r"[A-Za-z0-9+/=_-]*")
+_EDGE = 8  # signs of base64 before and behind a secret that are made of some of it, too; padding with them
 # How words are written on their way, a character a match. White space is passed over: lines are folded anywhere. One
 # way at a time, as what one of them escapes may stand for itself in another.
 _WAYS = tuple(
-    re.compile(rf"{fold}|{way}(?P<char>\S)", re.IGNORECASE)
-    for fold, way in (
-        (r"\s+", ""),
-        (r"\s+", r"%(?P<hex>[0-9a-f]{2})|"),
-        (r"(?:\s|\\[nrt])+", r"\\u(?P<hex>[0-9a-f]{4})|\\(?P<plain>\S)|"),  # JSON, a quoted string of IMAP
-        (r"\s+", r"(?P<entity>&(?:[a-z]{2,6}|#\d{1,7}|#x[0-9a-f]{1,6});)|"),
-        (r"=?\s+", r"=(?P<hex>[0-9a-f]{2})|"),
+    (sign, re.compile(rf"{fold}|{way}(?P<char>\S)", re.IGNORECASE))
+    for sign, fold, way in (
+        ("", r"\s+", ""),
+        ("%", r"\s+", r"%(?P<hex>[0-9a-f]{2})|"),
+        ("\\", r"(?:\s|\\[nrt])+", r"\\u(?P<hex>[0-9a-f]{4})|\\(?P<plain>\S)|"),  # JSON, a quoted string of IMAP
+        ("&", r"\s+", r"(?P<entity>&(?:[a-z]{2,6}|#\d{1,7}|#x[0-9a-f]{1,6});)|"),
+        ("=", r"=?\s+", r"=(?P<hex>[0-9a-f]{2})|"),
     )
 )
 
@@ -51,7 +52,7 @@ def masked(text: str) -> str:
     shapes = sorted({shape for some in known for shape in some}, key=lambda shape: len(shape.text), reverse=True)
     if not shapes:
         return text
-    spans = [span for way in _WAYS for span in _found(text, way, shapes)]
+    spans = [span for sign, way in _WAYS if sign in text for span in _found(text, way, shapes)]
     told, end = [], 0
     for start, stop in sorted(spans):
         if start >= end:
@@ -63,21 +64,28 @@ def masked(text: str) -> str:
 def _found(text: str, way: re.Pattern[str], shapes: list[_Shape]) -> Iterator[tuple[int, int]]:
     """Where in a text, read this way, one of them stands."""
     pairs = [(_read(unit), unit) for unit in way.finditer(text) if unit.lastgroup]
-    units = [unit for char, unit in pairs if not char.isspace()]
-    read = "".join(char for char, unit in pairs if not char.isspace())
+    pairs = [(char, unit) for char, unit in pairs if char.strip()]
+    units, read = [unit for _, unit in pairs], "".join(char for char, _ in pairs)
     for shape in shapes:
-        at = -1
-        while (at := read.find(shape.text[:TELLING], at + 1)) >= 0:
-            alike = _alike(read[at : at + len(shape.text)], shape.text)
-            start, end = units[at].start(), units[at + alike - 1].end()
-            if shape.coded:  # its first and last signs are of what stood before and behind it, too
-                before, behind = _CODED.match(text[:start][::-1]), _CODED.match(text, end)
-                start, end = start - len(before[0] if before else ""), behind.end() if behind else end
-            yield start, end
+        at = read.find(shape.text[:TELLING])
+        while at >= 0:
+            behind = at + _alike(read[at : at + len(shape.text)], shape.text)
+            start, end = units[at].start(), units[behind - 1].end()
+            yield _widened(text, start, end) if shape.coded else (start, end)
+            at = read.find(shape.text[:TELLING], behind)
+
+
+def _widened(text: str, start: int, end: int) -> tuple[int, int]:
+    """With the signs of base64 beside it."""
+    before = _CODED.match(text[max(0, start - _EDGE) : start][::-1])
+    after = _CODED.match(text, end, end + _EDGE)
+    assert before is not None
+    assert after is not None
+    return start - before.end(), after.end()
 
 
 def _read(unit: re.Match[str]) -> str:
-    """One character for one unit."""
+    """The character that stands there; "" where it is none that can be."""
     kind, words = str(unit.lastgroup), unit[str(unit.lastgroup)]
     if kind == "hex":
         return chr(int(words, 16))
