@@ -18,14 +18,12 @@ from datetime import datetime
 from pathlib import Path
 
 from store.domain.errors import EarfulError
+from store.domain.safetext import LINE_LIMIT, SafeText, safe_line
 from store.domain.secret import masked
 
 
 class SourceError(EarfulError):
-    """Its words often are those of a server, which may say back the secret that it was sent."""
-
-    def __init__(self, message: str = "") -> None:
-        super().__init__(masked(message))
+    pass
 
 
 class RateLimited(SourceError):
@@ -60,6 +58,11 @@ class NotSent(SourceError):
 
 class Uncertain(SourceError):
     pass
+
+
+def quoted(said: str, *, limit: int = LINE_LIMIT) -> SafeText:
+    """Words of a server, for a line of ours. Masked before they are cut: half a secret is not known for one."""
+    return safe_line(masked(said[: 16 * LINE_LIMIT]), limit=limit)
 
 
 def in_words(error: Exception) -> str:

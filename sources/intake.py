@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sources import rules
 from sources.addresses import kept_link
+from sources.errors import quoted
 from sources.learnt import Learnt
 from sources.protocol import Page
 from sources.stopping import to_the_end
@@ -222,7 +223,7 @@ async def _act(connection: AsyncConnection, mention: Mention, action: Action, no
 def _shown(rejected: Rejected) -> Rejected:
     """Its place and its reason are read by people, and may hold what a stranger wrote."""
     where = safe_line(rejected.where, limit=IDENTITY_LIMIT) or "?"
-    return replace(rejected, where=where, reason=safe_line(rejected.reason))
+    return replace(rejected, where=where, reason=quoted(rejected.reason))
 
 
 def _dated(new: NewMention, now: datetime) -> NewMention:

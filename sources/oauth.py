@@ -13,7 +13,7 @@ from sources.http import Http, Request
 from sources.keep import Keep
 from sources.status import whole
 from store.domain.clock import utcnow
-from store.domain.secret import Secret
+from store.domain.secret import Secret, never_say
 
 EARLY = timedelta(minutes=2)  # a token that runs out so soon is not used any more (a tenth of its life, where shorter)
 USUAL = timedelta(hours=1)  # where a server does not say how long
@@ -61,6 +61,7 @@ class Tokens:
 
     async def _fetch(self, refresh: str) -> Secret:
         now = utcnow()
+        never_say(refresh)
         request = Request("POST", self._url, form=self._grant(refresh), secret_headers=self._secret_headers)
         answer = await self._http.fetch(request)
         if answer.status == 400 and refresh:  # what was kept is stale; what is configured may be new

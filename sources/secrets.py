@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sources.paths import seen_from
 from store.domain.errors import BadInput
-from store.domain.secret import Secret
+from store.domain.secret import Secret, never_say
 
 KINDS = ("env", "file", "keyring")
 SERVICE = "earful"
@@ -46,6 +46,9 @@ def resolve(reference: str, *, document: bool = False) -> Secret:
     if not (value.isascii() and value.isprintable()) and not (document and _is_key_file(value)):
         # Such a token cannot go into a header, and the error of the library that tries would print it.
         raise BadInput(f"{reference} holds a line break, a control or a non-ASCII character: store the bare secret")
+    never_say(
+        value, named=True
+    )  # from now on: its server may have it from another process, and quote it before it is used
     return Secret(value, reference)
 
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
-from sources.errors import NotSent, Refused, SourceError, Unauthorised, Uncertain
-from store.domain.safetext import safe_line
+from sources.errors import NotSent, Refused, SourceError, Unauthorised, Uncertain, quoted
 from store.domain.secret import Secret
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def is_loopback(host: str) -> bool:
 
 def _answered(code: int, said: str) -> SourceError:
     """A server that answers 4xx or 5xx has not taken the message (RFC 5321, 4.2.1): 4xx asks us to come again."""
-    words = f"the mail server said {code} {safe_line(said)}"
+    words = f"the mail server said {code} {quoted(said)}"
     if 400 <= code < 500:
         return NotSent(words)
     return Refused(words) if code >= 500 else Uncertain(words)

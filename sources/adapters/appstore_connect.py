@@ -16,14 +16,13 @@ from sources import oauth
 from sources.adapters import fields
 from sources.adapters.appstore_feed import NETWORK
 from sources.adapters.reviews import Batch, starred
-from sources.errors import BadAnswer, RateLimited, Unauthorised
+from sources.errors import BadAnswer, RateLimited, Unauthorised, quoted
 from sources.http import Answer, Http, Request
 from sources.protocol import Page, Receipt
 from sources.status import whole
 from store.domain.clock import utcnow
 from store.domain.mention import UNKNOWN_AUTHOR, JsonObject, MentionType, NewAuthor, NewMention
 from store.domain.poll import Rejected
-from store.domain.safetext import safe_line
 from store.domain.secret import Secret
 
 PER_PAGE = 200
@@ -160,7 +159,7 @@ def words(answer: Answer) -> str:
         told = [fields.text(error.get("detail")) or fields.text(error.get("title")) for error in errors]
     except (BadAnswer, KeyError, TypeError, AttributeError):
         told = []
-    return safe_line(" ".join(filter(None, told))) or "no reason given"
+    return quoted(" ".join(filter(None, told))) or "no reason given"
 
 
 def quota_left(headers: Mapping[str, str]) -> int | None:

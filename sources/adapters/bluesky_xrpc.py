@@ -8,10 +8,9 @@ from typing import Any
 
 from sources.adapters import fields
 from sources.addresses import shown
-from sources.errors import BadAnswer, RateLimited, Unauthorised
+from sources.errors import BadAnswer, RateLimited, Unauthorised, quoted
 from sources.http import Answer
 from sources.status import whole
-from store.domain.safetext import safe_line
 
 # The server does not know the method, so it has done nothing; 599 is what a proxy says that has nothing behind it.
 UNKNOWN_METHOD = frozenset({404, 405, 501, 599})
@@ -58,7 +57,7 @@ def error_words(answer: Answer) -> str:
     """What the server says of it, on one line."""
     told = _error(answer)
     words = fields.text(told.get("message")) or fields.text(told.get("error")) if isinstance(told, dict) else ""
-    return safe_line(words) or "no reason given"
+    return quoted(words) or "no reason given"
 
 
 def _error(answer: Answer) -> Any:

@@ -14,13 +14,12 @@ from typing import Any
 from sources.adapters import fields, posting
 from sources.adapters.discourse_server import Server, checked
 from sources.adapters.posting import IN_LETTERS, Said
-from sources.errors import BadAnswer, Refused, Unauthorised, Uncertain
+from sources.errors import BadAnswer, Refused, Unauthorised, Uncertain, quoted
 from sources.http import Answer
 from sources.protocol import ReadBack, Receipt
 from store.domain.clock import utcnow
 from store.domain.delivery import Delivery
 from store.domain.mention import Mention
-from store.domain.safetext import safe_line
 
 LONGEST = 32_000  # the default of the forum's setting max_post_length
 LOOKED_AT, AT_ONCE = 100, 20  # of a topic's posts, the newest ones
@@ -150,4 +149,4 @@ def _words(answer: Answer) -> str:
         told = None
     errors = told.get("errors") if isinstance(told, dict) else None
     words = " ".join(one for one in errors if isinstance(one, str)) if isinstance(errors, list) else ""
-    return safe_line(words) or "no reason given"
+    return quoted(words) or "no reason given"

@@ -12,11 +12,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sources.adapters import fields
-from sources.errors import BadAnswer, RateLimited, SourceError, Unauthorised
+from sources.errors import BadAnswer, RateLimited, SourceError, Unauthorised, quoted
 from sources.http import Answer, Http, Request, retry_after
 from sources.status import whole
 from store.domain.mention import JsonObject
-from store.domain.safetext import safe_line
 from store.domain.secret import Secret
 
 Params = tuple[tuple[str, str], ...]
@@ -112,10 +111,10 @@ def data_of(answer: Answer, now: datetime) -> JsonObject:
     if first.get("type") == "RATE_LIMITED":
         raise RateLimited("GitHub's GraphQL: too many requests", reset_of(answer) or now + PATIENCE)
     if first.get("type") in ("FORBIDDEN", "INSUFFICIENT_SCOPES"):
-        raise Unauthorised(f"GitHub's GraphQL: {safe_line(fields.text(first.get('message')))}; check the token")
+        raise Unauthorised(f"GitHub's GraphQL: {quoted(fields.text(first.get('message')))}; check the token")
     data = told.get("data") if isinstance(told, dict) else None
     if not isinstance(data, dict):
-        raise BadAnswer(f"GitHub's GraphQL: {safe_line(fields.text(first.get('message'))) or 'no data'}")
+        raise BadAnswer(f"GitHub's GraphQL: {quoted(fields.text(first.get('message'))) or 'no data'}")
     return data
 
 
@@ -139,4 +138,4 @@ def words(answer: Answer) -> str:
         return "no reason given"
     errors = told.get("errors") if isinstance(told.get("errors"), list) else []
     more = [fields.text(one.get("message")) for one in errors or () if isinstance(one, dict)]
-    return safe_line(" ".join([fields.text(told.get("message")), *more])) or "no reason given"
+    return quoted(" ".join([fields.text(told.get("message")), *more])) or "no reason given"

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sources.adapters import fields, posting
-from sources.errors import BadAnswer, RateLimited, Unauthorised, Uncertain
+from sources.errors import BadAnswer, RateLimited, Unauthorised, Uncertain, quoted
 from sources.http import Answer, Request, retry_after
 from sources.oauth import Form, Tokens, signed
 from sources.protocol import Option, Setup
@@ -25,7 +25,6 @@ from sources.status import whole
 from store.domain.clock import utcnow
 from store.domain.desk import SourceConfig
 from store.domain.mention import UNKNOWN_AUTHOR, JsonObject, NewAuthor
-from store.domain.safetext import safe_line
 from store.domain.secret import Secret
 
 LOGIN_URL = "https://oauth2.googleapis.com/token"
@@ -184,7 +183,7 @@ def reasons(answer: Answer) -> frozenset[str]:
 
 def words(answer: Answer) -> str:
     """What Google says of it, on one line."""
-    return safe_line(fields.text(_error(answer).get("message"))) or "no reason given"
+    return quoted(fields.text(_error(answer).get("message"))) or "no reason given"
 
 
 def understood(answer: Answer, *, now: datetime) -> Answer:

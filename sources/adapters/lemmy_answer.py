@@ -14,13 +14,12 @@ from sources.adapters import fields, posting
 from sources.adapters.lemmy_server import CLOSED, CROWDED, V3, V4, Server, checked, reason
 from sources.adapters.lemmy_view import from_view, native_id
 from sources.adapters.posting import Said
-from sources.errors import BadAnswer, Refused, Unauthorised, Uncertain
+from sources.errors import BadAnswer, Refused, Unauthorised, Uncertain, quoted
 from sources.http import Answer
 from sources.protocol import ReadBack, Receipt
 from store.domain.clock import utcnow
 from store.domain.delivery import Delivery
 from store.domain.mention import Mention, NewMention
-from store.domain.safetext import safe_line
 
 MAX_CHARACTERS = 10_000  # BODY_MAX_LENGTH in crates/utils/src/utils/validation.rs
 KEY_LENGTH = 32  # a longer Idempotency-Key is not looked at
@@ -116,7 +115,7 @@ def _receipt(answer: Answer, now: datetime) -> Receipt:
     if why in AFTERWARDS:
         raise Uncertain(f"answered {answer.status} ({why}); it may have been posted")
     undecided = posting.UNDECIDED | {422}  # said of an Idempotency-Key that was seen before
-    posting.taken(answer, lambda one: checked(one, now), lambda one: safe_line(why) or "no reason given",
+    posting.taken(answer, lambda one: checked(one, now), lambda one: quoted(why) or "no reason given",
                   undecided=undecided)  # fmt: skip
     told = posting.document(answer)
     view = told.get("comment_view") if isinstance(told, dict) else None

@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from sources.errors import BadAnswer, RateLimited, SourceError, Unauthorised, Unreachable
+from sources.errors import BadAnswer, RateLimited, SourceError, Unauthorised, Unreachable, quoted
 from sources.smtp import is_loopback
-from store.domain.safetext import safe_line
 from store.domain.secret import Secret
 
 CONNECT_SECONDS = 15.0
@@ -136,7 +135,7 @@ class Imap:
             else:
                 await self._authenticate("PLAIN", f"\0{account.user}\0{secret.reveal()}")
         except Refusal as error:
-            said = str(error).replace(secret.reveal(), "...")
+            said = str(error).replace(secret.reveal(), "...")  # however short
             raise Unauthorised(f"the mail server refuses our login ({said}); renew the token") from None
         await self.ask_capabilities()  # most servers offer more once they know us
 
@@ -354,4 +353,4 @@ def _moment(text: bytes) -> datetime | None:
 
 
 def _shown(words: bytes) -> str:
-    return safe_line(words.decode("utf-8", "replace").strip(), limit=200)
+    return quoted(words.decode("utf-8", "replace").strip(), limit=200)

@@ -16,7 +16,7 @@ from sources.adapters import fields, posting
 from sources.adapters.mastodon_server import Server, reset_time
 from sources.adapters.mastodon_status import VISIBILITIES
 from sources.adapters.posting import Said
-from sources.errors import BadAnswer, Refused, Unauthorised
+from sources.errors import BadAnswer, Refused, Unauthorised, quoted
 from sources.http import Answer
 from sources.protocol import ReadBack, Receipt
 from sources.status import whole
@@ -24,7 +24,6 @@ from sources.text.length import mastodon_length
 from store.domain.clock import utcnow
 from store.domain.delivery import Delivery
 from store.domain.mention import Mention
-from store.domain.safetext import safe_line
 
 OWN_LATEST, PAGES = 40, 10
 # The context of a thread ends here (CONTEXT_LIMIT in app/controllers/api/v1/statuses_controller.rb).
@@ -173,7 +172,7 @@ def _words(answer: Answer) -> str:
     except BadAnswer:
         told = None
     words = fields.text(told.get("error")) if isinstance(told, dict) else ""
-    return safe_line(words) or "no reason given"
+    return quoted(words) or "no reason given"
 
 
 def _receipt(answer: Answer, now: datetime) -> Receipt:

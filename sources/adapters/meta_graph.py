@@ -16,11 +16,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sources.adapters import fields
-from sources.errors import BadAnswer, RateLimited, SourceError, Unauthorised, Unreachable
+from sources.errors import BadAnswer, RateLimited, SourceError, Unauthorised, Unreachable, quoted
 from sources.http import Answer, Http, Request, retry_after
 from sources.status import whole
 from store.domain.mention import JsonObject
-from store.domain.safetext import safe_line
 from store.domain.secret import Secret
 
 VERSION = "v26.0"
@@ -113,7 +112,7 @@ class Graph:
         if not isinstance(error, dict):
             return None
         code, subcode = fields.count(error.get("code")), fields.count(error.get("error_subcode"))
-        words = self._without_token(safe_line(fields.text(error.get("message")))) or "no reason given"
+        words = self._without_token(quoted(fields.text(error.get("message")))) or "no reason given"
         told_words = f"Meta says {words} (code {code})"
         if code == BLOCKED:
             return Blocked(told_words, now + FULL_REST)

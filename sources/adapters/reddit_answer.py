@@ -16,14 +16,13 @@ from urllib.parse import quote
 from sources.adapters import fields, posting
 from sources.adapters.posting import EXACTLY, Said
 from sources.adapters.reddit_server import SITE, Server, children, reset_time
-from sources.errors import BadAnswer, RateLimited, Refused, Unauthorised
+from sources.errors import BadAnswer, RateLimited, Refused, Unauthorised, quoted
 from sources.http import Answer
 from sources.protocol import ReadBack, Receipt
 from sources.status import whole
 from store.domain.clock import utcnow
 from store.domain.delivery import Delivery
 from store.domain.mention import JsonObject, Mention
-from store.domain.safetext import safe_line
 
 MAX_CHARACTERS = 10_000  # POST_comment in r2/controllers/api.py
 OWN_LATEST, UNDER = 100, 500
@@ -153,7 +152,7 @@ def _refusal(errors: Any, seconds: Any, now: datetime) -> RateLimited | Refused:
     """`errors` is a list of [name, words, field]."""
     listed = errors if isinstance(errors, list) else []
     told = [[fields.text(part) for part in one] for one in listed if isinstance(one, list)]
-    words = safe_line("; ".join(": ".join(part for part in one[:2] if part) for one in told)) or "no reason given"
+    words = quoted("; ".join(": ".join(part for part in one[:2] if part) for one in told)) or "no reason given"
     if not any("RATELIMIT" in one[0] for one in told if one):
         return Refused(f"refused: {words}")
     if not isinstance(seconds, int | float) or isinstance(seconds, bool):
@@ -170,6 +169,6 @@ def _words(answer: Answer) -> str:
     except BadAnswer:
         told = None
     told = told if isinstance(told, dict) else {}
-    return safe_line(next(filter(None, map(fields.text, map(told.get, ("explanation", "message", "reason")))), "")) or (
+    return quoted(next(filter(None, map(fields.text, map(told.get, ("explanation", "message", "reason")))), "")) or (
         "no reason given"
     )

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from sources.adapters import fields, posting
 from sources.adapters.telegram_message import NETWORK, Bot, from_message, is_service, where_it_is
-from sources.errors import BadAnswer, RateLimited, Refused, SourceError, Unauthorised, Uncertain
+from sources.errors import BadAnswer, RateLimited, Refused, SourceError, Unauthorised, Uncertain, quoted
 from sources.http import LONGEST_WAIT, Answer, Request, retry_after
 from sources.protocol import Option, Page, ReadBack, Receipt, Setup, SourceType
 from sources.status import whole
@@ -29,7 +29,6 @@ from store.domain.delivery import Delivery
 from store.domain.desk import SourceConfig
 from store.domain.mention import JsonObject, Mention, NewMention
 from store.domain.poll import Cursor, Rejected
-from store.domain.safetext import safe_line
 
 DEFAULT_URL = "https://api.telegram.org"
 STREAM = "updates"
@@ -246,4 +245,4 @@ def _code(answer: Answer, told: JsonObject) -> int:
 
 
 def _words(told: JsonObject) -> str:
-    return safe_line(fields.text(told.get("description"))) or "no reason given"
+    return quoted(fields.text(told.get("description"))) or "no reason given"

@@ -17,7 +17,7 @@ from typing import Any
 from sources.adapters import fields, posting
 from sources.adapters.reviews import Batch, newest_first, starred
 from sources.adapters.trustpilot_server import DEFAULT_URL, Server, path
-from sources.errors import BadAnswer, Refused, Unauthorised
+from sources.errors import BadAnswer, Refused, Unauthorised, quoted
 from sources.http import Answer
 from sources.protocol import Option, Page, ReadBack, Receipt, Setup, SourceType
 from sources.status import whole
@@ -28,7 +28,6 @@ from store.domain.delivery import Delivery
 from store.domain.desk import SourceConfig
 from store.domain.mention import UNKNOWN_AUTHOR, JsonObject, Mention, MentionType, NewAuthor, NewMention
 from store.domain.poll import Cursor, Rejected
-from store.domain.safetext import safe_line
 
 NETWORK = "trustpilot"
 SITE = "https://www.trustpilot.com"
@@ -266,4 +265,4 @@ def _words(answer: Answer) -> str:
     except BadAnswer:
         told = None
     said = [fields.text(told.get(key)) for key in ("message", "details", "reason")] if isinstance(told, dict) else []
-    return safe_line(" ".join(filter(None, said))) or "no reason given"
+    return quoted(" ".join(filter(None, said))) or "no reason given"

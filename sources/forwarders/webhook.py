@@ -13,14 +13,14 @@ import json
 import re
 from contextlib import suppress
 
-from sources.errors import BadAnswer, NotSent, RateLimited, Refused, Uncertain, Unreachable
+from sources.errors import BadAnswer, NotSent, RateLimited, Refused, Uncertain, Unreachable, quoted
 from sources.forwarders import letter
 from sources.http import Answer, Http, Request, retry_after
 from sources.protocol import Receipt
 from store.domain.case import CaseDetail
 from store.domain.clock import utcnow
 from store.domain.delivery import Delivery
-from store.domain.safetext import safe, safe_line
+from store.domain.safetext import safe
 from store.domain.secret import Secret, never_say
 
 SLACK_LIMIT = 30_000
@@ -109,7 +109,7 @@ async def _post(name: str, http: Http, request: Request) -> Answer:
     if 300 <= answer.status < 400:
         raise Refused(f"{name}: its webhook has moved ({answer.status}); put the new address into `to`")
     if 400 <= answer.status < 500:
-        said = safe_line(answer.body[:300].decode("utf-8", "replace"), limit=120)
         _keep_secret(request.url)
+        said = quoted(answer.body[:3000].decode("utf-8", "replace"), limit=120)
         raise Refused(f"{name}: its webhook refused it ({answer.status} {said})".replace(" )", ")"))
     return answer

@@ -10,11 +10,17 @@ EarfulError                    one clear line for a person; the command line pri
 
 from __future__ import annotations
 
+from store.domain.secret import masked
+
 
 class EarfulError(Exception):
-    """Root. `str(error)` is one line for a person, without secrets."""
+    """Root. `str(error)` is one line for a person, without secrets: its words often are those of a server, which may
+    say back what it was sent."""
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(masked(message))
 
 
 class BadInput(EarfulError):

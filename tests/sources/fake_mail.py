@@ -105,6 +105,7 @@ class MailBoxes:
         self.refused: dict[str, str] = {}
         self.said: list[str] = []
         self.port = self.idling = 0
+        self.hello, self.password = "* OK here", PASSWORD
 
     async def put(self, mail: bytes, at: datetime, box: str = "INBOX") -> int:
         here = self.boxes[box]
@@ -130,7 +131,7 @@ class _Session:
         self.writer.write(b"".join(part if isinstance(part, bytes) else part.encode() for part in parts) + b"\r\n")
 
     async def run(self) -> None:
-        self.say("* OK here")
+        self.say(self.house.hello)
         while line := (await self.reader.readline()).decode().rstrip("\r\n"):
             tag, _, command = line.partition(" ")
             self.house.said.append(command)
@@ -153,7 +154,8 @@ class _Session:
         self.say("* BYE")
 
     async def on_login(self, command: str) -> str:
-        return "OK" if command.endswith(f'"{PASSWORD}"') else f"NO [AUTHENTICATIONFAILED] not you: {command}"
+        password = re.sub(r'(["\\])', r"\\\1", self.house.password)
+        return "OK" if command.endswith(f'"{password}"') else f"NO [AUTHENTICATIONFAILED] not you: {command}"
 
     async def on_authenticate(self, command: str) -> str:
         self.say("+ ")

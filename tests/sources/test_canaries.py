@@ -7,8 +7,11 @@ fails in every way, with all that it was sent in its words.
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import html
 import json
+import quopri
 import random
 import re
 from collections.abc import Callable, Mapping
@@ -16,17 +19,21 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 
 from sources import registry
-from sources.errors import Refused, SourceError
+from sources.errors import Refused, SourceError, quoted
+from sources.secrets import resolve
 from sources.smtp import Submission
 from store.database import Database
+from store.domain import action
+from store.domain.clock import utcnow
 from store.domain.secret import Secret
 from tests.factories import read_mention
 from tests.servers import Reply, Seen, Server, json_reply, rate_limited, redirect, reset, text
-from tests.sources.fake_mail import MailBoxes, MailHouse, open_house
+from tests.sources.fake_mail import Box, MailBoxes, MailHouse, open_house
 from tests.sources.samples import Sample, samples
 from tests.sources.test_mail import config, polled
 from tests.tui.command import Earful
@@ -299,6 +306,132 @@ async def test_no_secret_of_a_mailbox_is_told_by_its_server(
     kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     kept += [line.error.encode(), str(refused.value).encode()]
     assert not any(shape in what for what in kept for shape in shapes(secret))
+
+
+# No two begin alike, so that one which is known does not mask the other; with all that is written otherwise on the way.
+READING, SENDING = 'In=3D7:"k/Rv+92%41bQ&x0TzWm', "oUt\\5f@Yd~81;Hn=2BpL+c/Je"
+
+
+def pieces(secret: str) -> list[bytes]:
+    """Every eight characters of it, plain or in base64."""
+    plain = secret.encode()
+    coded = [base64.b64encode(b"x" * shift + plain)[4:-4] for shift in range(3)]
+    coded += [one.replace(b"+", b"-").replace(b"/", b"_") for one in coded]
+    return [one[at : at + 8] for one in (plain, *coded) for at in range(len(one) - 7)]
+
+
+def ways(secret: str) -> list[str]:
+    """How words of a server may hold it."""
+    whole = [base64.b64encode(f"{before}{secret}".encode()).decode() for before in ("", "\0us\0", "us:", "\0u@a.b\0")]
+    printable = quopri.encodestring(secret.encode()).decode().strip()
+    quoted = [secret.replace("\\", "\\\\").replace('"', '\\"'), json.dumps(secret), html.escape(secret), printable]
+    hexed = "".join(f"={ord(char):02X}" for char in secret)
+    once_more = [quote(secret), quote(secret, safe=""), quote_plus(secret), quote(whole[1], safe=""), hexed]
+    folded = [f"{hexed[:33]}=\r\n{hexed[33:]}", f"{whole[1][:20]}\r\n {whole[1][20:]}"]
+    shown = [urlsafe.replace("+", "-").replace("/", "_") for urlsafe in whole]
+    return [secret, secret[:14], f"<{secret}>", f"password={secret}", *quoted, *whole, *shown, *once_more, *folded]
+
+
+async def test_what_another_process_told_a_mail_server_is_not_quoted_by_this_one(tmp_path: Path) -> None:
+    """The two servers of a house know both passwords, and each command is a process that has not used either yet."""
+    earful = Earful(tmp_path)
+    earful.environment |= {"READING": READING, "SENDING": SENDING}
+    told: list[str] = []
+    forms = [
+        f"{one} {other}" for one, other in zip(ways(READING), ways(SENDING), strict=True) if "\n" not in one + other
+    ]
+
+    def words() -> str:
+        told.append(f"quoth{len(told)}:")
+        return f"{told[-1]} {forms[(5 * len(told)) % len(forms)]}"
+
+    async with open_house(MailBoxes(Sent=Box())) as boxes, open_house(MailHouse()) as house:
+        boxes.password = READING
+        login = {"EHLO": "250 AUTH PLAIN", "AUTH": "235 in"}
+        path = earful.configure(
+            f"""
+            [desk]
+            undo_window = "0s"
+            [log]
+            level = "debug"
+            [[source]]
+            type = "mail"
+            name = "box"
+            imap = "imap://127.0.0.1:{boxes.port}"
+            smtp = "smtp://127.0.0.1:{house.port}"
+            user = "us@acme.example"
+            token = "env:READING"
+            smtp_password = "env:SENDING"
+            backfill = "all"
+            """
+        )
+        printed = b""
+
+        async def run(*command: str) -> None:
+            nonlocal printed
+            done = await asyncio.to_thread(earful, *command, "--config", str(path))
+            printed += done.raw + done.raw_narration
+
+        async def answer(case: int) -> None:
+            reply = action.Reply("sorry", f"identity-{case}", 0.0)
+            await asyncio.to_thread(earful.act, [case], reply, at=utcnow())
+            await run("send", "--once")
+
+        for number in range(5):
+            await boxes.put(f"From: a{number}@x.example\nMessage-ID: <{number}@x>\n\nhelp\n".encode(), utcnow())
+        await run("poll", "--once")
+        boxes.hello = f"* BYE {words()}"
+        await run("poll", "--once")
+        await run("doctor", "--online")
+        boxes.hello = "* OK here"
+        for command in ("LOGIN", "EXAMINE"):
+            boxes.refused = {command: f"NO {words()}"}
+            await run("poll", "--once")
+        await boxes.put(b"Message-ID: <new@x>\n\nhelp\n", utcnow())
+        boxes.refused = {"UID FETCH": f"BAD {'x' * 175} {words()}"}  # cut within it
+        await run("poll", "--once")
+        boxes.refused = {}
+        for case, place in enumerate(("hello", "MAIL", "RCPT", "dot"), 1):
+            house.script = login | {place: f"554 {words()}"}
+            await answer(case)
+        await run("copy", "--to", str(tmp_path / "copy.db"))
+        house.script = login | {"MAIL": f"451 {'x' * 270} {words()}"}
+        await answer(5)
+        for command in (["show", "1"], ["ledger"], ["backup", "kept.db"], ["export", "-o", "out.html"]):
+            await run(*command)
+    kept = {str(file): file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} | {"printed": printed}
+    assert {file.name for file in tmp_path.glob("*.*")} >= {"copy.db", "kept.db", "out.html"}
+    assert [one for one in told if not any(one[:-1].encode() in what for what in kept.values())] == []
+    found = [
+        (name, what[max(0, what.find(one) - 80) :][:160])
+        for name, what in kept.items()
+        for secret in (READING, SENDING)
+        for one in pieces(secret)
+        if one in what
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("secret", [READING, SENDING, "abcd efgh ijkl mnop", "42424242", "Bearer hunter2-and-more"])
+def test_a_secret_is_masked_however_it_is_written(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the moment it is looked up, whether it is used or not, and however many tokens come and go."""
+    monkeypatch.setenv("SECRET", secret)
+    resolve("env:SECRET")
+    for number in range(300):
+        Secret(f"an access token, the {number}th").reveal()
+    hidden = secret.removeprefix("Bearer ")
+    for way in [one for one in ways(hidden) if len(hidden) > 12 or one != hidden[:14]] + [hidden]:
+        told = str(Refused(f"no {way} here"))
+        cut = str(Refused(quoted(f"{'x' * 280} {way}")))
+        assert not [piece for piece in pieces(hidden) if piece in f"{told}{cut}".encode()], (way, told, cut)
+        assert re.fullmatch(r"no .*\.\.\..* here", told, re.DOTALL), (way, told)
+
+
+def test_the_keys_in_a_key_file_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = key_file().splitlines()[1]
+    monkeypatch.setenv("KEYS", value_of("service_account", key_file()))
+    resolve("env:KEYS", document=True)
+    assert str(Refused(f'no {line} of {{"client_email": "a@b"}}')) == 'no ... of {"client_email": "a@b"}'
 
 
 def test_a_server_that_says_a_secret_back_is_not_quoted() -> None:
