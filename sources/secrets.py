@@ -46,9 +46,7 @@ def resolve(reference: str, *, document: bool = False) -> Secret:
     if not (value.isascii() and value.isprintable()) and not (document and _is_key_file(value)):
         # Such a token cannot go into a header, and the error of the library that tries would print it.
         raise BadInput(f"{reference} holds a line break, a control or a non-ASCII character: store the bare secret")
-    never_say(
-        value, named=True
-    )  # from now on: its server may have it from another process, and quote it before it is used
+    never_say(value, named=True)  # its server may quote what another process sent it, before this one sends anything
     return Secret(value, reference)
 
 
