@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sources.learnt import Learnt
-from sources.text.deep.engines import ENGINES, OFF
+from sources.text.deep import engines
 from sources.text.local import Layer
 from sources.text.names import without
 from sources.text.reading import whole_of
@@ -54,7 +54,9 @@ async def moods(db: Database, choice: ReadingChoice, mentions: Iterable[Mention]
     found: dict[int, Mood] = {}
     theirs = [mention for mention in mentions if mention.deleted_at is None and not mention.ours]
     deep = set[int]()
-    for engine in ENGINES.values() if choice.deep != OFF else ():  # also what is not installed here: the worker has it
+    for engine in (
+        engines.ENGINES.values() if choice.deep != engines.OFF else ()
+    ):  # also what is not installed here: the worker has it
         deep |= set(await vectors.these(db, engine.identity, [mention.id for mention in theirs]))
     for mention in theirs:
         told = await corrected.told(db, mention.id)

@@ -217,8 +217,8 @@ class Compiler:
 
     async def _authors(self, value: str) -> Select[Any]:
         """Names are not kept folded, so they are folded here: those that are not plain ASCII, and those that are and
-        have the longest word of `value`."""
-        longest = max(folded_words(value), key=len)
+        have the longest word of `value`, or these very signs."""
+        longest = max(folded_words(value), key=len, default=value.strip().lstrip("@"))
         named = author.c.name + " " + author.c.handle
         likely = or_(self._dialect.beyond_ascii(named), self._dialect.has(named, longest))
         rows = await self._connection.execute(select(author.c.id, author.c.handle, author.c.name).where(likely))

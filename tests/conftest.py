@@ -22,8 +22,9 @@ from tests.factories import NOW
 def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("any machine", deadline=None)
     settings.load_profile("any machine")
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # the tests' programs would take it for the user's wish
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    for number, usual in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+        if signal.getsignal(number) is signal.SIG_IGN:  # the tests' programs would take it for the user's wish
+            signal.signal(number, usual)
     config.addinivalue_line("markers", "both: runs on SQLite and on PostgreSQL")
     config.addinivalue_line("markers", "sqlite: of a module that runs on both, only on SQLite")
 

@@ -135,6 +135,14 @@ class Earful(App[int]):
         else:
             await super().on_event(event)
 
+    async def run_action(self, *args: Any, **options: Any) -> bool:
+        """What an action cannot do for a reason that a person understands is said, and nothing ends."""
+        try:
+            return await super().run_action(*args, **options)
+        except EarfulError as error:
+            self.complain(error)
+            return True
+
     async def pass_on(self, event: events.Key) -> None:
         """A key that is text, or that nobody bound: Textual's own way."""
         await super().on_event(event)

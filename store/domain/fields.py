@@ -80,9 +80,10 @@ def field(name: str, value: str) -> Field:
         op, value = found[1], str(int(found[2]))
     elif name in ("since", "until"):
         _moment(value)
-    elif name in ("author", "issue"):
-        if not folded_words(value):
-            raise ValueError(f'{name}: needs a name, there is no word in "{value}"')
+    elif name == "author" and not _handle(value):
+        raise ValueError(f'author: needs a name, there is none in "{value}"')
+    elif name == "issue" and not folded_words(value):
+        raise ValueError(f'issue: needs a name, there is no word in "{value}"')
     elif name in ("site", "link") and re.search(r"\s", value):
         raise ValueError(f"{name}: takes an address without spaces")
     elif name == "site" and not site(value)[0]:
@@ -105,8 +106,12 @@ def lower(name: str) -> str:
 
 def wrote(value: str, handle: str, name: str) -> bool:
     """Whether author:`value` means the author with this handle and display name."""
-    asked, known = (fold(text).strip().lstrip("@") for text in (value, handle))
+    asked, known = _handle(value), _handle(handle)
     return asked in (known, known.partition("@")[0]) or contains(folded_words(name), folded_words(value))
+
+
+def _handle(text: str) -> str:
+    return fold(text).strip().lstrip("@")
 
 
 def contains(words: list[str], part: list[str]) -> bool:

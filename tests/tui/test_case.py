@@ -253,6 +253,18 @@ async def test_long_texts_are_folded_and_unfold(path: Path) -> None:
         assert "line 0" in thread(app)[1]
 
 
+@pytest.mark.parametrize("handle", ["\ufffd", "---", '"', "\U0001f525", "(", "\\"])
+async def test_who_has_a_name_without_a_word_is_found_by_it(path: Path, handle: str) -> None:
+    async with store(path) as database:
+        one, two = [factories.read_mention(text, author=handle, thread=text) for text in ("one", "two")]
+        await factories.land(database, one, two)
+    async with running(path) as (app, pilot):
+        await press(pilot, "enter", "p")
+        await until(pilot, lambda: isinstance(app.screen, FoundScreen) and len(app.screen.listing) > 0)
+        assert isinstance(app.screen, FoundScreen)
+        assert len(app.screen.listing) == (1 if handle == '"' else 2)
+
+
 async def test_five_hundred_words_in_a_thread_scroll_at_once(path: Path) -> None:
     database = Database(path)
     await database.open()

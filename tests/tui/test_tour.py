@@ -138,7 +138,7 @@ def case(guide: Guide) -> None:
     guide.insist("r", "public reply to")
     guide.go("an answer of mine", shows="an answer of mine")
     guide.go("\x04", shows="Send this to")
-    guide.go("e")
+    guide.go("\x1b")
     guide.terminal.wait(lambda text: "Send this to" not in text)
     guide.leave_text()
     guide.insist("gi", "[inbox]")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sources.text.lookalikes import looks_like, revealed
+from sources.text.lookalikes import looks_like
 from store.domain.case import CaseDetail, InboxRow
 from store.domain.delivery import Delivery, DeliveryState, waits_behind
 from store.domain.mention import Author, Mention
@@ -63,7 +63,7 @@ def case_line(row: InboxRow, ours: tuple[str, ...], now: datetime, *, narrow: bo
         Cell(who, 14 if narrow else 26),
         Cell(SIGNS.get(row.sentiment, "·"), 1, COLOURS.get(row.sentiment, "")),
         Cell(row.assignee or "-", 5 if narrow else 8),
-        revealed(text) or f"({wordless(row)})",
+        text or f"({wordless(row)})",
         *(Cell(f"#{tag}", 0, "dim") for tag in row.tags),
     ]
 

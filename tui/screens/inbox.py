@@ -333,4 +333,9 @@ class InboxScreen(Deeds, Moves):  # type: ignore[misc]
 def by_author(row: InboxRow) -> str:
     """The query that finds every case of the author of this one."""
     handle = row.handle.replace('"', " ")
-    return f'author:"{handle}" network:"{row.network}"'
+    query = f'author:"{handle}" network:"{row.network}"'
+    try:
+        parse(query)
+    except BadInput:  # nobody could ask for a name of nothing but such signs
+        return f"id:{row.id}"
+    return query

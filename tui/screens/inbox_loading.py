@@ -25,7 +25,8 @@ FIRST = 500  # ids that are loaded before anything is shown; more when the curso
 GROW = 6
 ROWS_AT_ONCE = 200
 COUNT_TO = 10_000
-REST = 9  # after a reload, so many times as long as it took, before another agent's change begins the next one
+REST = 9  # after a reload, so many times as long as it took, before another agent's change begins the next one,
+REST_MOST = 1.0  # but no more seconds: changes are to be seen within two
 
 
 class Loading(Screen[None]):
@@ -94,7 +95,7 @@ class Loading(Screen[None]):
             count = await cases.count(database, node, me=self.app.agent, now=now, ceiling=COUNT_TO)
             self.total = f"{count:,}" + ("+" if count >= COUNT_TO else "")
         took = asyncio.get_running_loop().time() - began
-        self._reload_after = asyncio.get_running_loop().time() + 9 * took
+        self._reload_after = asyncio.get_running_loop().time() + min(REST * took, REST_MOST)
         self._first_is_there()
         self.tell_place()
 
